@@ -54,7 +54,8 @@ def after_critique(state: LearnState) -> Literal["refine", "curriculum", "report
     """Searches again, writes a curriculum, or ends the run, by the verdict."""
     if "outcome" in state:
         return "report"
-    return "refine" if state["critique"].verdict == "refine" else "curriculum"
+    judgement = state.get("critique")  # None if a client wrote in its place: verification judges again
+    return "refine" if judgement is not None and judgement.verdict == "refine" else "curriculum"
 
 
 def after_promotion(state: LearnState) -> Literal["next_lesson", "hand_over", "ask_again", "report"]:

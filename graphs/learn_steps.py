@@ -4,6 +4,7 @@ Each takes the state, calls one part of `agent`, and returns an update. Their or
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from langgraph.runtime import Runtime as Injected
 from langgraph.types import interrupt
@@ -15,7 +16,7 @@ from agent.errors import TeacherError
 from agent.learning import exploration
 from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.corpus_index import CorpusIndex
-from agent.learning.critique import conflicting_facts, critique
+from agent.learning.critique import MIN_FAITHFULNESS, critique, disputed_sentences
 from agent.learning.curriculum import closest_groups, compose_curriculum, group_wordings
 from agent.learning.gap_wording import pair_for_question
 from agent.learning.gaps import is_gap
@@ -34,7 +35,9 @@ from graphs.state import (
     run_limits,
 )
 from memory.language.text import sentences
+from memory.records.access import Access
 from memory.records.approvals import ApprovalRecord
+from memory.records.knowledge import Critique, Findings, Passage
 from memory.records.runs import Approval, Outcome
 from memory.server.keys import LOCAL_OPERATOR
 
@@ -45,6 +48,7 @@ UNANSWERED = (
 UNSCORED = (
     "; their endings were not checked, because the engine cannot score texts or failed to (see the log)"
 )
+DISPUTED = "disputed between sources"
 VERIFIED_PER_TAUGHT = 2
 """Facts that a topic's run verifies for each one that it may teach, because some are dropped."""
 
@@ -118,7 +122,7 @@ async def judge_findings(state: LearnState, runtime: Injected[Runtime]) -> Updat
         reason = f"nothing to learn from: {why}; ingest documents about it and learn it again"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
     if judgement.verdict == "flag":
-        return update | {"outcome": Outcome(status="flagged", reason=f"needs a person's review: {why}")}
+        return update | {"outcome": _flagged(judgement)}
     if judgement.verdict == "discard":
         return update | {"outcome": Outcome(status="discarded", reason=f"not worth learning from: {why}")}
     return update
@@ -160,7 +164,7 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
         return {"outcome": Outcome(status="failed", reason=str(error))}
     if not written.candidates:
         return {"outcome": Outcome(status="nothing_to_learn", reason=_nothing_written(written))}
-    disputed = {fact.sentence for pair in conflicting_facts(findings.facts) for fact in pair}
+    disputed = disputed_sentences(findings.facts)
     usable = [c for c in written.candidates if c.quote not in disputed]
     groups, limits = group_wordings(usable), run_limits(state, context)
     domain = state["domain"] or _domain(state, context)
@@ -174,7 +178,7 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
         chosen = groups[:limit]
     left_out = {f"passages: {reason}": count for reason, count in written.failed.items()}
     if len(usable) < len(written.candidates):
-        left_out["disputed between sources"] = len(written.candidates) - len(usable)
+        left_out[DISPUTED] = len(written.candidates) - len(usable)
     if len(groups) > len(chosen):
         reason = "further from the question" if question else "more than one run can verify"
         left_out[reason] = len(groups) - len(chosen)
@@ -196,7 +200,9 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
 async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Verifies every candidate against its source as stored now, and makes lessons of those that pass.
 
-    A lesson for a question must answer that question itself; else there is nothing to learn.
+    The critique is repeated on what the stores say, because a client may have written the findings or jumped
+    over their critique; whoever approves reads this one. A lesson for a question must answer that question
+    itself; else there is nothing to learn.
     """
     context = runtime.context
     draft = state["draft"]
@@ -206,9 +212,17 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
     teachable = context.access.to_teach(domain)
     passages = {p.id: p for p in await context.episodic.get(ids, access=teachable)}
+    judgement, disputed = await _judge_stored(state, passages, teachable, context)
+    update: Update = {"draft": None, "critique": judgement}
+    if judgement.faithfulness < MIN_FAITHFULNESS:
+        return update | {"outcome": _flagged(judgement)}
+    candidates = tuple(c for c in draft.candidates if not any(c.quote in s or s in c.quote for s in disputed))
+    if disputed_count := len(draft.candidates) - len(candidates):
+        left_out = state.get("left_out", {})
+        update["left_out"] = left_out | {DISPUTED: left_out.get(DISPUTED, 0) + disputed_count}
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
     scorer = context.engine if isinstance(context.engine, EndingScorer) else None
-    verified = await verify(draft.candidates, passages, corpus=corpus, scorer=scorer)
+    verified = await verify(candidates, passages, corpus=corpus, scorer=scorer)
     kept, dropped = verified.kept, sum(verified.dropped.values())
     why = "".join(f"; {count} {reason}" for reason, count in verified.dropped.items())
     progress_event = event(
@@ -218,17 +232,12 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
         kept=len(kept),
         dropped=dropped,
     )
-    update: Update = {
-        "draft": None,
-        "kept": len(kept),
-        "dropped": verified.dropped,
-        "events": [progress_event],
-    }
+    update |= {"kept": len(kept), "dropped": verified.dropped, "events": [progress_event]}
     if not kept:
         reason = f"nothing to learn from: no question is supported by its source{why}"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
     if state["whole"]:
-        planned = await lessons.plan_topic(kept, passages, {**state, "domain": domain}, context)
+        planned = await lessons.plan_topic(kept, passages, {**state, **update, "domain": domain}, context)
     else:
         answer_pair = await pair_for_question(state["subject"], kept, passages, corpus, context.embedder)
         if answer_pair is None:
@@ -239,7 +248,7 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
             state["subject"], domain, kept, passages, teacher=context.teacher.name, asked=answer_pair
         )
         assert curriculum is not None, "some pairs were kept"
-        planned = await lessons.publish_lessons([curriculum], state, context)
+        planned = await lessons.publish_lessons([curriculum], {**state, **update}, context)
     return update | planned | {"events": [*update["events"], *planned.get("events", [])]}
 
 
@@ -277,6 +286,24 @@ async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:
     ended: LearnState = {**state, "outcome": outcome, "events": [*state["events"], progress_event]}
     await store_outcome(ended, runtime.context)
     return {"events": [progress_event]}
+
+
+async def _judge_stored(
+    state: LearnState, passages: Mapping[str, Passage], access: Access, context: Runtime
+) -> tuple[Critique, frozenset[str]]:
+    """The critique of the stored passages that were found or are to be taught, and what sources dispute."""
+    earlier = state.get("findings", Findings(query=state["subject"]))
+    ids = [hit.passage.id for hit in earlier.evidence if hit.passage.id not in passages]
+    found = await context.episodic.get(ids, access=access)
+    findings = await exploration.stored_findings(
+        earlier, [*passages.values(), *found], semantic=context.semantic, access=access
+    )
+    judgement = await critique(state["subject"], findings, judge=context.judge)
+    return judgement, disputed_sentences(findings.facts)
+
+
+def _flagged(judgement: Critique) -> Outcome:
+    return Outcome(status="flagged", reason=f"needs a person's review: {'; '.join(judgement.reasons)}")
 
 
 async def _approve_by_policy(decision: Approval, state: LearnState, context: Runtime) -> None:

@@ -227,6 +227,11 @@ class FindingsSummary(Record):
     sources: tuple[str, ...]
 
 
+def distinct(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    """Both without repetitions, in order."""
+    return tuple(dict.fromkeys((*first, *second)))
+
+
 class LearnState(TypedDict, total=False):
     """The learn graph's state. Keys are absent until a step sets them."""
 
@@ -238,6 +243,9 @@ class LearnState(TypedDict, total=False):
     domain: str | None
     """If the caller named none, None until the findings suggest one."""
     gap_id: str | None
+    editors: Annotated[tuple[str, ...], distinct]
+    """Owners of the keys that changed the state, here or in the run that this is a copy of; none of them
+    approves."""
     approval_policy: ApprovalPolicy
     sources: tuple[str, ...]
     """Names of the documents to learn from; empty for all."""

@@ -89,6 +89,11 @@ def conflicting_facts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
     )
 
 
+def disputed_sentences(facts: Sequence[Fact]) -> frozenset[str]:
+    """The sentences whose facts are contradicted by others."""
+    return frozenset(fact.sentence for pair in conflicting_facts(facts) for fact in pair)
+
+
 def _contradict(first: Fact, second: Fact) -> bool:
     """Whether two facts of one subject, relation and condition cannot both be true.
 

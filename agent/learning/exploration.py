@@ -19,6 +19,8 @@ MAX_PASSAGES = 400
 """Most passages per topic. The Rust book's first 200 passages give 1030 verified facts, so 400 are enough for
 eight lessons of 240 facts."""
 MAX_FACTS = 2000
+MAX_DOCUMENT_FACTS = 20_000
+"""Most facts of the documents whose passages are judged again."""
 MIN_RELATIVE_SCORE = 0.5
 """A document belongs to the topic if its best passage scores at least this share of the top score."""
 
@@ -91,10 +93,35 @@ async def related_facts(
     Facts of other documents are included because only they can contradict.
     """
     stated = await asyncio.to_thread(extract_facts, passages)
+    return await _facts_about(stated, {passage.domain for passage in passages}, semantic, access)
+
+
+async def stored_findings(
+    earlier: Findings, passages: Sequence[Passage], *, semantic: SemanticMemory, access: Access
+) -> Findings:
+    """The findings as the stores have them now: these passages, and the graph's facts about what they state.
+
+    Of the `earlier` ones only the scores are used, because a client may have written them. What the passages
+    state is read from the graph: parsing 100 passages again would take 10 s.
+    """
+    scores = {hit.passage.id: hit.score for hit in earlier.evidence}
+    sources, ids = {passage.source for passage in passages}, {passage.id for passage in passages}
+    stated = await semantic.of_documents(sources, access=access, limit=MAX_DOCUMENT_FACTS)
+    stated = tuple(fact for fact in stated if fact.passage_id in ids)
+    facts = await _facts_about(stated, {passage.domain for passage in passages}, semantic, access)
+    evidence = tuple(
+        Evidence(passage=passage, score=scores.get(passage.id, 0.0), found_by=()) for passage in passages
+    )
+    return Findings(query=earlier.query, evidence=evidence, facts=facts)
+
+
+async def _facts_about(
+    stated: Sequence[Fact], domains: Collection[str], semantic: SemanticMemory, access: Access
+) -> tuple[Fact, ...]:
+    """The graph's facts about the subjects of what was stated, from any document of the domains."""
     subjects = tuple(dict.fromkeys(fact.subject for fact in stated))
     if not subjects:
         return ()
-    domains = {passage.domain for passage in passages}
     keys = {key(subject) for subject in subjects}
     facts = await semantic.about(subjects, access=access, limit=MAX_FACTS)
     return tuple(f for f in facts if f.domain in domains and key(f.subject) in keys)

@@ -96,11 +96,33 @@ def progress_line(event: Json) -> Text:
     return line
 
 
+def show_lessons(screen: Console, asks: Json) -> None:
+    """What a run asks a person to approve: its lessons by digest, their critique and a sample of pairs."""
+    screen.print(Text(f"topic       {asks['topic']}, in the domain {asks['domain']}"))
+    for digest in asks["digests"]:
+        screen.print(Text(f"lesson      {digest}"))
+    show_critique(screen, asks["critique"])
+    for reason in asks["critique"]["reasons"]:
+        screen.print(Text(f"{'':<12}{reason}"))
+    for name in ("dropped", "left_out"):
+        for reason, count in asks[name].items():
+            screen.print(Text(f"{name.replace('_', ' '):<12}{count}: {reason}"))
+    screen.print(Text(f"{asks['pairs']} pairs about {asks['facts']} facts, such as:"))
+    for pair in asks["sample"]:
+        screen.print(Text(f"  {pair['question']} -> {pair['answer']}"))
+        screen.print(Text(f"    “{' '.join(pair['quote'].split())}” ({pair['source']})", style="dim"))
+
+
+def show_critique(screen: Console, critique: Json) -> None:
+    """The scores of a critique, and its verdict."""
+    marks = ", ".join(f"{key} {critique[key]:.2f}" for key in ("relevance", "faithfulness", "quality"))
+    screen.print(Text(f"critique    {marks} -> {critique['verdict']}"))
+
+
 def show_report(screen: Console, report: Json) -> None:
     """A run's critique, curriculum, training, evaluation and gates, as far as it got."""
     if critique := report.get("critique"):
-        marks = ", ".join(f"{key} {critique[key]:.2f}" for key in ("relevance", "faithfulness", "quality"))
-        screen.print(Text(f"critique    {marks} -> {critique['verdict']}"))
+        show_critique(screen, critique)
     if curriculum := report.get("curriculum"):
         screen.print(
             Text(

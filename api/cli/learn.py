@@ -1,5 +1,6 @@
 """Commands for learning: start a run and watch it, approve, reject or cancel one, list runs."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,9 +39,23 @@ def learn(
 def approve(
     run: Annotated[str, typer.Argument(help="Id of a run that waits for approval.")],
     reason: Annotated[str, typer.Option(help="Why.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Approve what another key's owner wants the model to learn, and watch its training."""
-    _decide(run, approved=True, reason=reason)
+    """Show what another key's owner wants to have learned, approve exactly that, and watch its training."""
+    from api.cli.display import show_lessons
+
+    with service() as client:
+        waiting = client.get(f"/v1/learn/{segment(run)}")
+        if waiting["asks"] is None:
+            stop(f"run {run} is not waiting for approval: it is {waiting['status']}", BAD_INPUT)
+        show_lessons(console(), waiting["asks"])
+        if not yes:
+            if not sys.stdin.isatty():
+                stop("nothing is approved yet: read this, and confirm it with --yes", BAD_INPUT)
+            typer.confirm("Have the model learn this?", abort=True, err=True)
+        decision = {"approved": True, "reason": reason, "digests": waiting["asks"]["digests"]}
+        client.post(f"/v1/learn/{segment(run)}/approval", decision)
+        watch(client, run)
 
 
 def reject(
@@ -48,7 +63,9 @@ def reject(
     reason: Annotated[str, typer.Option(help="Why.")],
 ) -> None:
     """Reject a run's curriculum; nothing is trained."""
-    _decide(run, approved=False, reason=reason)
+    with service() as client:
+        client.post(f"/v1/learn/{segment(run)}/approval", {"approved": False, "reason": reason})
+    console().print(f"Run {run} was stopped; its gap stays open.", markup=False)
 
 
 def cancel(
@@ -79,16 +96,6 @@ def _status(client: "Client", run: dict[str, Any]) -> str:
     if run["outcome"] is not None:
         return str(run["outcome"]["status"])
     return str(client.get(f"/v1/learn/{run['id']}")["status"])
-
-
-def _decide(run: str, *, approved: bool, reason: str) -> None:
-    decision = {"approved": approved, "reason": reason}
-    with service() as client:
-        client.post(f"/v1/learn/{segment(run)}/approval", decision)
-        if approved:
-            watch(client, run)
-        else:
-            console().print(f"Run {run} was stopped; its gap stays open.", markup=False)
 
 
 def watch(client: "Client", run_id: str, expected: str = "learned") -> None:

@@ -17,7 +17,17 @@ SHOWN = 60
 """Characters of a value on the screen."""
 
 RUN_KEYS = frozenset(
-    {"run_id", "gap_id", "working_since", "handed_over_at", "events", "interaction_id", "unit", "started_at"}
+    {
+        "run_id",
+        "gap_id",
+        "editors",
+        "working_since",
+        "handed_over_at",
+        "events",
+        "interaction_id",
+        "unit",
+        "started_at",
+    }
 )
 """State keys that differ between any two runs."""
 

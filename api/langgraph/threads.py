@@ -144,6 +144,7 @@ async def create(body: ThreadCreate, service: ServiceDep, caller: CallerDep) -> 
             [threads.NodeUpdate(values=step.values, as_node=step.as_node) for step in superstep.updates]
             for superstep in body.supersteps
         ],
+        by=caller.name,
     )
     return thread_reply(thread)
 
@@ -211,11 +212,13 @@ async def copy(thread_id: ThreadId, service: ServiceDep) -> Json:
 
 
 @router.post("/threads/{thread_id}/fork")
-async def fork(thread_id: ThreadId, body: Fork, service: ServiceDep) -> Json:
+async def fork(thread_id: ThreadId, body: Fork, service: ServiceDep, caller: CallerDep) -> Json:
     """Copies a thread up to a checkpoint, optionally with a change there."""
     changes = body.values is not None or body.as_node is not None
     change = threads.NodeUpdate(values=body.values, as_node=body.as_node) if changes else None
-    return thread_reply(await time_travel.fork(service.executor, thread_id, body.checkpoint_id, change))
+    return thread_reply(
+        await time_travel.fork(service.executor, thread_id, body.checkpoint_id, change, by=caller.name)
+    )
 
 
 @router.get("/threads/{thread_id}/state")
@@ -252,12 +255,14 @@ async def post_state_at_checkpoint(thread_id: ThreadId, body: StateAt, service: 
 
 
 @router.post("/threads/{thread_id}/state")
-async def update_state(thread_id: ThreadId, body: StateUpdate, service: ServiceDep) -> Json:
+async def update_state(
+    thread_id: ThreadId, body: StateUpdate, service: ServiceDep, caller: CallerDep
+) -> Json:
     """Writes values into a thread's state, or forks it at a checkpoint."""
     checkpoint_id = requested_checkpoint(thread_id, body.checkpoint, body.checkpoint_id)
     change = threads.NodeUpdate(values=body.values, as_node=body.as_node)
     return checkpoint_reply(
-        await threads.update(service.executor, thread_id, change, checkpoint_id=checkpoint_id)
+        await threads.update(service.executor, thread_id, change, checkpoint_id=checkpoint_id, by=caller.name)
     )
 
 

@@ -86,7 +86,10 @@ class NoopSpec:
     async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
         """Records nothing, because the graph never interrupts."""
 
-    def validate_update(self, values: dict[str, Any]) -> dict[str, Any]:
+    async def record_update(self, thread_id: str, values: dict[str, Any], *, by: str) -> None:
+        """See GraphSpec.record_update."""
+
+    def validate_update(self, values: dict[str, Any], by: str) -> dict[str, Any]:
         """Raises ValueError, because clients have nothing to change."""
         raise ValueError("noop has no state that clients may change")
 

@@ -74,8 +74,12 @@ class GraphSpec(Protocol):
         """Records what a validated answer decides, before the run continues with it. Raises NotApproved."""
         ...
 
-    def validate_update(self, values: Json) -> Json:
-        """The validated update of the state: only what `rights` allow."""
+    async def record_update(self, thread_id: str, values: Json, *, by: str) -> None:
+        """Records that this person is about to change the state, where that matters later."""
+        ...
+
+    def validate_update(self, values: Json, by: str) -> Json:
+        """The validated update of the state by that person: only what `rights` allow."""
         ...
 
     async def record_failure(self, thread_id: str, kind: FailureKind, reason: str) -> None:
@@ -155,7 +159,10 @@ class ChatSpec:
     async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
         """See GraphSpec.record_answer: chat has no interrupts."""
 
-    def validate_update(self, values: Json) -> Json:
+    async def record_update(self, thread_id: str, values: Json, *, by: str) -> None:
+        """See GraphSpec.record_update: changes of a conversation are not recorded."""
+
+    def validate_update(self, values: Json, by: str) -> Json:
         """See GraphSpec.validate_update."""
         checked = {key: value for key, value in values.items() if key != "messages"}
         if "messages" not in values:

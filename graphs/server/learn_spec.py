@@ -105,13 +105,13 @@ class LearnSpec:
         keys=frozenset(
             {
                 "subject", "whole", "sources", "questions", "bounds", "approval_policy",
-                "query", "keywords", "refinements", "findings", "critique", "draft",
+                "query", "keywords", "refinements", "findings", "draft",
             }
         ),
         goto=frozenset({"attempt", "detect", "explore", "critique", "refine", "curriculum", "verify"}),
         as_node=frozenset({"attempt", "detect", "explore", "critique", "refine", "curriculum"}),
     )  # fmt: skip
-    """What a lesson is made from may be changed, because all of it is verified afterwards."""
+    """What a lesson is made from may be changed, because all of it is verified and judged afterwards."""
 
     def __init__(self, runtime: Runtime, saver: Saver) -> None:
         self._runtime = runtime
@@ -170,7 +170,8 @@ class LearnSpec:
         return dict(_initial_state(plan))
 
     async def update_on_resume(self, thread_id: str, values: Json, *, asked_by: str | None) -> Json:
-        """See GraphSpec.update_on_resume: time limits restart; a fork is a new run and closes no gap.
+        """See GraphSpec.update_on_resume: time limits restart; a fork is a new run and closes no gap,
+        and who asked for the original cannot approve it.
 
         Raises ValueError for a state that no run has made.
         """
@@ -191,7 +192,8 @@ class LearnSpec:
             now=now,
             asked_by=asked_by,
         )
-        return changes | {"run_id": thread_id, "gap_id": None}
+        authors = tuple(filter(None, sorted(await self._askers(values["run_id"]), key=str)))
+        return changes | {"run_id": thread_id, "gap_id": None, "editors": authors}
 
     def validate_answer(self, value: Any, by: str) -> Any:
         """See GraphSpec.validate_answer: a person's decision. Raises NotTeachable for an approval
@@ -205,8 +207,8 @@ class LearnSpec:
     async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
         """See GraphSpec.record_answer: approves the lessons that the run shows, by their digests.
 
-        Raises OwnApproval for whoever asked for the run, or for a part of it, and ValueError for a decision
-        on other lessons than these.
+        Raises OwnApproval for whoever asked for the run or for a part of it, or changed it, and ValueError
+        for a decision on other lessons than these.
         """
         answers = [answer] if "approved" in answer else list(answer.values())
         decision = Approval.model_validate(answers[0])
@@ -218,7 +220,7 @@ class LearnSpec:
             raise ValueError(
                 "digests: the run asks about other lessons than these by now: look at them, and decide again"
             )
-        askers = await self._askers(thread_id)
+        askers = await self._askers(thread_id) | set(snapshot.values.get("editors", ()))
         action: Action = "curriculum.approve" if decision.approved else "curriculum.decline"
         details = {"digests": digests, "reason": decision.reason}
         async with self._runtime.audit.acting(action, by=decision.by, subject=run.id, details=details):
@@ -235,14 +237,20 @@ class LearnSpec:
                     )
                 )
 
-    def validate_update(self, values: Json) -> Json:
-        """See GraphSpec.validate_update: approval can only be made stricter."""
+    async def record_update(self, thread_id: str, values: Json, *, by: str) -> None:
+        """See GraphSpec.record_update: the audit log says who changed what is to be approved."""
+        await self._runtime.audit.record(
+            "curriculum.edit", by=by, subject=thread_id, details={"keys": sorted(values)}
+        )
+
+    def validate_update(self, values: Json, by: str) -> Json:
+        """See GraphSpec.validate_update: approval can only be made stricter, and not by who changes this."""
         if "subject" in values:
             values = values | {"subject": one_line(str(values["subject"]))}
         changes = validated_update(LearnState, values, self.rights.keys)
         if changes.get("approval_policy") == "auto":
             raise ValueError("approval_policy: a person's approval cannot be made unnecessary afterwards")
-        return changes
+        return changes | {"editors": (by,)}
 
     async def _askers(self, thread_id: str) -> frozenset[str | None]:
         """Who has started or continued the run, other than by an answer."""

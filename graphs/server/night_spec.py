@@ -115,7 +115,10 @@ class NightSpec:
     async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
         """See GraphSpec.record_answer: a night has no interrupts."""
 
-    def validate_update(self, values: Json) -> Json:
+    async def record_update(self, thread_id: str, values: Json, *, by: str) -> None:
+        """See GraphSpec.record_update: nobody changes a night."""
+
+    def validate_update(self, values: Json, by: str) -> Json:
         """See GraphSpec.validate_update."""
         return validated_update(NightState, values, self.rights.keys)
 

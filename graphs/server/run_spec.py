@@ -92,13 +92,13 @@ def check(request: RunRequest, graph_spec: GraphSpec, asked_by: str) -> RunReque
         answers = _validated_answers(command.resume, graph_spec, asked_by)
         command = command.model_copy(update={"resume": answers})
     if command.update is not None:
-        graph_spec.validate_update(command.update)
+        graph_spec.validate_update(command.update, asked_by)
     for jump in jumps:
-        _check_jump(jump, graph_spec)
+        _check_jump(jump, graph_spec, asked_by)
     return request.model_copy(update={"command": command})
 
 
-def _check_jump(jump: str | Goto, graph_spec: GraphSpec) -> None:
+def _check_jump(jump: str | Goto, graph_spec: GraphSpec, asked_by: str) -> None:
     node = jump if isinstance(jump, str) else jump.node
     if node not in graph_spec.rights.goto:
         allowed = ", ".join(sorted(graph_spec.rights.goto)) or "none"
@@ -106,7 +106,7 @@ def _check_jump(jump: str | Goto, graph_spec: GraphSpec) -> None:
     if isinstance(jump, Goto):  # the node gets it in place of the state
         if not isinstance(jump.input, dict):
             raise ValueError(f"the input of a jump to {node!r} must be an object with keys of the state")
-        graph_spec.validate_update(jump.input)
+        graph_spec.validate_update(jump.input, asked_by)
 
 
 async def graph_input(
@@ -130,9 +130,11 @@ async def graph_input(
         changes = await graph_spec.update_on_resume(run.thread_id, snapshot.values, asked_by=run.asked_by)
     if command is None:
         return Command(update=changes) if changes else None
+    if command.update is not None:
+        changes = graph_spec.validate_update(command.update, run.asked_by) | changes
     return Command(
         resume=command.resume if command.answers else None,
-        update=(graph_spec.validate_update(command.update or {}) | changes) or None,
+        update=changes or None,
         goto=[jump if isinstance(jump, str) else Send(jump.node, jump.input) for jump in command.goto],
     )
 

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import EmptyInputError, InvalidUpdateError
@@ -16,6 +15,7 @@ from graphs.server.graph_spec import GraphSpec
 from graphs.server.run_attempt import thread_config
 from memory.errors import AlreadyExists, UnknownCheckpoint, UnknownThread
 from memory.records.base import Record
+from memory.server.keys import LOCAL_OPERATOR
 from memory.server.threads import Json, Thread, Ttl, TtlStrategy
 
 
@@ -35,8 +35,10 @@ async def create(
     ttl: Ttl | None,
     exist_ok: bool,
     supersteps: Sequence[Sequence[NodeUpdate]] = (),
+    by: str = LOCAL_OPERATOR,
 ) -> Thread:
-    """Creates a thread. `supersteps` become its history; its metadata must then name the graph.
+    """Creates a thread. `supersteps` become its history, written `by` the caller; its metadata must then name
+    the graph.
 
     Raises AlreadyExists, ValueError.
     """
@@ -48,7 +50,7 @@ async def create(
             thread_id, owner=owner, metadata=metadata, ttl=ttl, exist_ok=exist_ok
         )
     graph_spec = executor.graph_specs[metadata["graph_id"]]
-    steps = [[_state_update(update, graph_spec) for update in step] for step in supersteps]
+    steps = [[_state_update(update, graph_spec, by) for update in step] for step in supersteps]
     try:
         await executor.threads.create(thread_id, owner=owner, metadata=metadata, ttl=ttl)
     except AlreadyExists:
@@ -85,9 +87,16 @@ async def state(
 
 
 async def update(
-    executor: Executor, thread_id: str, change: NodeUpdate, *, checkpoint_id: str | None = None
+    executor: Executor,
+    thread_id: str,
+    change: NodeUpdate,
+    *,
+    checkpoint_id: str | None = None,
+    by: str = LOCAL_OPERATOR,
 ) -> RunnableConfig:
     """Writes values into the state, or forks it at a checkpoint; returns the new checkpoint's config.
+
+    `by` is the owner of the key that changes it.
 
     Raises UnknownThread, UnknownCheckpoint, ThreadBusy, ValueError.
     """
@@ -96,7 +105,8 @@ async def update(
         raise ValueError(f"thread {thread_id} has no graph yet: run one on it, or set metadata.graph_id")
     if checkpoint_id is not None:
         await state(executor, thread_id, checkpoint_id)
-    change_of_state = _state_update(change, graph_spec)
+    change_of_state = _state_update(change, graph_spec, by)
+    await graph_spec.record_update(thread_id, change.values or {}, by=by)
     async with executor.threads.idle(thread_id) as record:  # else one of two updates at once would be lost
         try:
             config = await graph_spec.graph.aupdate_state(
@@ -185,7 +195,7 @@ def _graph_spec(executor: Executor, thread: Thread) -> GraphSpec | None:
     return executor.graph_specs.get(str(thread.metadata.get("graph_id")))
 
 
-def _state_update(change: NodeUpdate, graph_spec: GraphSpec) -> StateUpdate:
+def _state_update(change: NodeUpdate, graph_spec: GraphSpec, by: str) -> StateUpdate:
     nodes = set(graph_spec.graph.nodes) | {"__copy__", "__end__"}
     if change.as_node is not None and change.as_node not in nodes:
         raise ValueError(
@@ -197,8 +207,10 @@ def _state_update(change: NodeUpdate, graph_spec: GraphSpec) -> StateUpdate:
             f"no client may write as {change.as_node!r}: those of {graph_spec.name} are "
             + (", ".join(sorted(allowed)) or "none")
         )
-    values: Any = graph_spec.validate_update(change.values) if change.values is not None else None
-    return StateUpdate(values, change.as_node)
+    if change.values is None and change.as_node not in allowed:
+        return StateUpdate(None, change.as_node)
+    # An update without values in the place of a node changes what comes next, so it has an author, too.
+    return StateUpdate(graph_spec.validate_update(change.values or {}, by), change.as_node)
 
 
 async def _remove(executor: Executor, thread_id: str) -> None:

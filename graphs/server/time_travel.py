@@ -18,6 +18,7 @@ from graphs.server.threads import (
     unknown_checkpoint,
     update,
 )
+from memory.server.keys import LOCAL_OPERATOR
 from memory.server.threads import Json, Thread
 
 
@@ -44,7 +45,12 @@ async def history(
 
 
 async def fork(
-    executor: Executor, thread_id: str, checkpoint_id: str, change: NodeUpdate | None = None
+    executor: Executor,
+    thread_id: str,
+    checkpoint_id: str,
+    change: NodeUpdate | None = None,
+    *,
+    by: str = LOCAL_OPERATOR,
 ) -> Thread:
     """Copies a thread up to a checkpoint, optionally with a change there. Starts no run.
 
@@ -64,7 +70,7 @@ async def fork(
     await executor.saver.acopy_thread(thread_id, copied.thread_id, until=checkpoint_id)
     try:
         if change is not None:
-            await update(executor, copied.thread_id, change)
+            await update(executor, copied.thread_id, change, by=by)
         else:
             await record_state(executor, copied.thread_id)
     except ValueError:

@@ -52,6 +52,12 @@ class SemanticMemory(Protocol):
         """Facts within `hops` (1 to 4) steps of the subjects in either direction, nearest first."""
         ...
 
+    async def of_documents(
+        self, sources: Collection[str], *, access: Access, limit: int = 50
+    ) -> tuple[Fact, ...]:
+        """Facts that documents with these names state, ordered by id; nothing that users said."""
+        ...
+
     async def said(self, said_by: str, *, limit: int = 200) -> tuple[Fact, ...]:
         """What one user or conversation stated, latest first; ties are ordered by id."""
         ...

@@ -65,6 +65,11 @@ UNWIND $keys AS k MATCH (:Entity {{key: k}})-[r:FACT]-(other)
 WHERE {_VISIBLE}
 RETURN DISTINCT r.id AS id, r.body, startNode(r).key, endNode(r).key ORDER BY id
 """
+_OF_DOCUMENTS = f"""
+UNWIND $sources AS source MATCH ()-[r:FACT {{source: source}}]->()
+WHERE {_VISIBLE}
+RETURN DISTINCT r.id AS id, r.body ORDER BY id LIMIT $limit
+"""
 _SAID = """
 MATCH ()-[r:FACT {said_by: $said_by}]->()
 RETURN r.body, r.said_at AS at, r.id AS id ORDER BY at DESC, id LIMIT $limit
@@ -174,6 +179,16 @@ class FalkorSemanticMemory:
                 frontier = sorted({k for row in rows for k in row[2:]} - visited)
                 visited.update(frontier)
         return tuple(found.values())[: max(0, limit)]
+
+    async def of_documents(
+        self, sources: Collection[str], *, access: Access, limit: int = 50
+    ) -> tuple[Fact, ...]:
+        if not sources or limit < 1:
+            return ()
+        names = sorted(set(map(_safe, sources)))
+        async with _store_errors("the graph"):
+            rows = await self._read(_OF_DOCUMENTS, sources=names, limit=limit, **_limits(access, None))
+        return tuple(_fact(body) for _, body in rows)
 
     async def said(self, said_by: str, *, limit: int = 200) -> tuple[Fact, ...]:
         if limit < 1:

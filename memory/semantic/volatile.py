@@ -74,6 +74,12 @@ class VolatileSemanticMemory:
             visited |= {key(name) for f in step for name in (f.subject, f.object)}
         return tuple(found.values())[: max(0, limit)]
 
+    async def of_documents(
+        self, sources: Collection[str], *, access: Access, limit: int = 50
+    ) -> tuple[Fact, ...]:
+        found = [f for f in self._visible(None, access) if f.source in sources]
+        return tuple(sorted(found, key=lambda f: f.id)[: max(0, limit)])
+
     async def said(self, said_by: str, *, limit: int = 200) -> tuple[Fact, ...]:
         found = [f for f in self._facts.values() if f.said_by == said_by]
         latest_first = sorted(found, key=lambda f: (-(f.said_at or _NEVER).timestamp(), f.id))

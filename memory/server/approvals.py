@@ -45,7 +45,9 @@ class Approvals:
         the run; where authentication is off, there is only one person.
         """
         if approval.policy == "human" and approval.approved_by == approval.asked_by != LOCAL_OPERATOR:
-            raise OwnApproval(f"{approval.asked_by} asked for this run: the owner of another key must decide")
+            raise OwnApproval(
+                f"{approval.asked_by} asked for this run, or changed it: the owner of another key must decide"
+            )
         signature = await asyncio.to_thread(self._signer.sign, approval) if self._signer else None
         async with self._database.begin() as connection:
             await _record(self._database, connection, approval, signature)

@@ -30,6 +30,7 @@ Action = Literal[
     "assistant.change",
     "curriculum.approve",
     "curriculum.decline",
+    "curriculum.edit",
     "experiment.change",
     "experiment.start",
     "experiment.stop",

@@ -76,6 +76,17 @@ async def test_a_walk_reaches_as_far_as_its_hops(store: SemanticMemory) -> None:
     assert await store.near(["nothing"], hops=2, access=EVERYTHING) == ()
 
 
+async def test_the_facts_of_documents_are_found_by_their_names(store: SemanticMemory) -> None:
+    await store.add([CHECKER, RACE, LEVAIN, STARTER])
+    assert set(await store.of_documents({"b.md"}, access=EVERYTHING)) == {LEVAIN, STARTER}
+    both = await store.of_documents({"b.md", CHECKER.source, "no.md"}, access=EVERYTHING)
+    assert [fact.id for fact in both] == sorted(fact.id for fact in (CHECKER, RACE, LEVAIN, STARTER))
+    assert len(await store.of_documents({"b.md"}, limit=1, access=EVERYTHING)) == 1
+    assert await store.of_documents((), access=EVERYTHING) == ()
+    closed = Access(owner="ada", closed=frozenset({"bread"}))
+    assert await store.of_documents({"b.md"}, access=closed) == ()
+
+
 @pytest.mark.parametrize("hops", [0, -1, 5])
 async def test_a_walk_without_bounds_is_refused(store: SemanticMemory, hops: int) -> None:
     with pytest.raises(ValueError, match=r"1\.\.4"):

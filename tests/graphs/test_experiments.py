@@ -262,7 +262,7 @@ async def test_an_experiment_that_ended_assigns_nobody(graph: Chat, runtime: Run
 def test_a_client_cannot_claim_whose_turn_is_logged(name: str, forged: Any) -> None:
     spec = ChatSpec.__new__(ChatSpec)
     with pytest.raises(ValueError, match=f"{name} cannot be changed: clients may change messages"):
-        spec.validate_update({name: forged})
+        spec.validate_update({name: forged}, "ada")
 
 
 def _last(engine: RecordingEngine) -> Sequence[BaseMessage]:

@@ -31,7 +31,16 @@ __all__ = ["clock", "database_url", "empty_runs", "home", "postgresql", "runtime
 pytestmark = pytest.mark.services
 
 OF_THE_RUN = frozenset(
-    {"run_id", "gap_id", "working_since", "handed_over_at", "events", "interaction_id", "started_at"}
+    {
+        "run_id",
+        "gap_id",
+        "editors",
+        "working_since",
+        "handed_over_at",
+        "events",
+        "interaction_id",
+        "started_at",
+    }
 )
 
 

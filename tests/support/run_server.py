@@ -107,7 +107,10 @@ class TaskSpec:
     async def record_answer(self, thread_id: str, answer: Any, *, checkpoint_id: str | None = None) -> None:
         self.answers.append(answer)
 
-    def validate_update(self, values: Json) -> Json:
+    async def record_update(self, thread_id: str, values: Json, *, by: str) -> None:
+        """See GraphSpec.record_update."""
+
+    def validate_update(self, values: Json, by: str) -> Json:
         if unknown := sorted(set(values) - self.rights.keys):
             raise ValueError(f"the state has no {unknown[0]!r}")
         return values

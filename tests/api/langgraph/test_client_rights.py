@@ -70,6 +70,7 @@ async def test_no_node_that_acts_is_entered_by_a_client(
         {"outcome": {"status": "learned", "reason": "so I say"}},
         {"run_id": "another"},
         {"domain": "law"},
+        {"critique": {"relevance": 1, "faithfulness": 1, "quality": 1, "verdict": "accept", "reasons": []}},
         {"approval_policy": "auto"},
         {"known": True},
     ],

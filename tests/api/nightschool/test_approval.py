@@ -110,6 +110,39 @@ async def test_whoever_continued_a_run_does_not_approve_it(
     assert refused.status_code == 403
 
 
+@pytest.mark.parametrize("edited", ["in place", "without values", "by a command", "in a fork"])
+async def test_whoever_edited_a_run_does_not_approve_it_nor_its_copies(
+    supervised: httpx.AsyncClient, key: MakeKey, runtime: Runtime, edited: str
+) -> None:
+    run = await waiting(supervised, key)
+    root = await key("root", "admin")
+    change: dict[str, Any] = {"as_node": "critique"}
+    if edited != "without values":
+        change["values"] = {"bounds": {"facts": 2}}
+    if edited == "in a fork":
+        history = (await supervised.post(f"/threads/{run}/history", json={"limit": 100})).json()
+        change["checkpoint_id"] = next(
+            each["checkpoint_id"] for each in history if each["next"] == ["verify"]
+        )
+        run = (await supervised.post(f"/threads/{run}/fork", json=change, headers=root)).json()["thread_id"]
+    elif edited == "by a command":
+        command = {"goto": "curriculum", "update": change["values"]}
+        body = {"assistant_id": "learn", "command": command}
+        await supervised.post(f"/threads/{run}/runs/wait", json=body, headers=root)
+        run = (await supervised.post(f"/threads/{run}/copy", headers=root)).json()["thread_id"]
+    else:
+        await supervised.post(f"/threads/{run}/state", json=change, headers=root)
+    if edited != "by a command":
+        (row,) = await runtime.audit.list(action="curriculum.edit")
+        assert (row.by, row.subject, row.details) == ("root", run, {"keys": sorted(change.get("values", ()))})
+    again = await supervised.post(f"/threads/{run}/runs/wait", json={"assistant_id": "learn"})
+    assert "__interrupt__" in again.json()
+    path = f"/v1/learn/{run}/approval"
+    refused = await supervised.post(path, json=YES, headers=root)
+    assert (refused.status_code, "or changed it" in refused.text) == (403, True)
+    assert (await supervised.post(path, json=YES, headers=await key("bob", "approve"))).status_code == 202
+
+
 async def test_a_fork_of_an_approved_run_is_approved_for_what_it_teaches_only(
     supervised: httpx.AsyncClient, key: MakeKey
 ) -> None:

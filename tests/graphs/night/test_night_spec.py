@@ -93,9 +93,9 @@ async def test_a_thread_holds_one_night_and_a_domain_one_at_a_time(spec: NightSp
 @pytest.mark.parametrize("name", ["night_id", "domain"])
 def test_a_client_cannot_make_a_thread_work_on_another_night(spec: NightSpec, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} cannot be changed"):
-        spec.validate_update({name: "other"})
+        spec.validate_update({name: "other"}, "ada")
     with pytest.raises(ValueError, match="ending"):
-        spec.validate_update({"ending": "running"})
+        spec.validate_update({"ending": "running"}, "ada")
 
 
 async def test_a_failed_night_is_noted_and_waits_again_when_it_is_resumed(
