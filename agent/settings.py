@@ -206,6 +206,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Most bytes of documents a day of one owner of API keys. 0: no limit.",
     )
+    rate_erasures: int = Field(
+        100,
+        ge=0,
+        description="Most erasures a day of one owner of API keys, each of which rewrites the stores' files."
+        " 0: no limit.",
+    )
     ray: str | None = Field(
         None,
         min_length=1,

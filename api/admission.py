@@ -3,6 +3,7 @@
 Who has no key cannot make the service wait for a body, or hold one in memory.
 """
 
+import logging
 from collections import Counter
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +18,7 @@ from api.limits import READ_METHODS
 from api.rate_limits import RateLimited
 from memory.errors import StorageError
 
+log = logging.getLogger(__name__)
 ANSWERING = (
     "/v1/chat/completions",
     "/v1/completions",
@@ -55,6 +57,7 @@ class Admission:
                 await reply_to(scope["path"], error, close=True)(scope, receive, send)
             return
         except StorageError as error:
+            log.warning("%s %s: the key cannot be looked up: %s", scope["method"], scope["path"], error)
             await reply_to(scope["path"], error, close=True)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller

@@ -1,6 +1,6 @@
 """Error replies: the status and code of each exception, and the JSON in OpenAI's or LangGraph's format.
 
-The message is that of the exception.
+The message is that of the exception, except for failures of the service, of which only admins get it.
 """
 
 import logging
@@ -116,6 +116,17 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
 BUGS = (ValidationError, UnicodeError)
 """Kinds of ValueError that callers cannot cause, because requests are validated before."""
 
+PUBLIC: Mapping[str, str] = {
+    "teacher_failed": "the teacher failed",
+    "engine_unavailable": "the engine is not available",
+    "adapter_not_loaded": "the adapter is not loaded in the engine",
+    "store_unavailable": "{part} is not available",
+    "corrupt_record": "something that was stored cannot be read",
+    "internal_error": "the service failed",
+}
+"""What anybody is told of the service's own failures, by code: their messages name paths and addresses, which
+only admins and the log get."""
+
 LANGGRAPH = ("/threads", "/runs", "/assistants", "/store", "/info", "/ok")
 """Paths whose errors are in LangGraph's format, where a caller's mistake is always a 422."""
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
@@ -170,19 +181,37 @@ def reply(
     return JSONResponse(body.model_dump(), status_code=status, headers=headers)
 
 
-def reply_to(path: str, error: Exception, *, close: bool = False) -> JSONResponse:
-    """The reply to an error whose class, or one of its base classes, is in STATUS."""
-    status, body = error_reply(error)
+def reply_to(path: str, error: Exception, *, detailed: bool = False, close: bool = False) -> JSONResponse:
+    """The reply to an error whose class, or one of its base classes, is in STATUS; see `error_reply`."""
+    status, body = error_reply(error, detailed=detailed)
     if body.error.code == "invalid_value" and path.startswith(LANGGRAPH):
         status = 422
     headers = error.headers if isinstance(error, RateLimited) else None
     return reply(path, status, str(body.error.code), body.error.message, headers=headers, close=close)
 
 
-def error_reply(error: Exception) -> tuple[int, ErrorReply]:
-    """The status and body for an error whose class, or one of its base classes, is in STATUS."""
+def error_reply(error: Exception, *, detailed: bool = False) -> tuple[int, ErrorReply]:
+    """The status and body for an error whose class, or one of its base classes, is in STATUS.
+
+    Of a failure of the service only a `detailed` body has the message; others say which part failed.
+    """
     status, code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    return status, _body(status, code, str(error))
+    if status < 500 or detailed:
+        return status, _body(status, code, str(error))
+    what = PUBLIC[code].format(part=getattr(error, "part", "a store"))
+    return status, _body(status, code, f"{what}: try again later; the service's log says more, and to admins")
+
+
+def stream_error(error: Exception) -> ErrorReply:
+    """The body of the event that ends a stream; the error is logged."""
+    log.warning("a stream ended: %s", error)
+    return error_reply(error)[1]
+
+
+def shows_details(request: Request) -> bool:
+    """Whether the caller may read what failed in the service: an admin, or where authentication is off."""
+    caller = getattr(request.state, "caller", None)
+    return caller is not None and caller.owner is None
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -210,7 +239,7 @@ def _path(error: Any) -> list[str]:
 
 
 async def _handle_listed(request: Request, error: Exception) -> JSONResponse:
-    response = reply_to(request.url.path, error)
+    response = reply_to(request.url.path, error, detailed=shows_details(request))
     if response.status_code >= 500:
         log.warning("%s %s: %s", request.method, request.url.path, error)
     return response

@@ -6,11 +6,12 @@ from collections.abc import Awaitable
 from importlib.metadata import version
 from typing import Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from agent.errors import AgentError
 from api.compose import ServiceDep
+from api.errors import shows_details
 from memory.errors import StorageError
 from memory.records.access import EVERYTHING
 
@@ -26,7 +27,7 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether the service can answer chats; each part is `ok` or a reason."""
+    """Whether the service can answer chats; each part is `ok`, `failing`, or for admins a reason."""
 
     ready: bool
     parts: dict[str, str]
@@ -52,8 +53,11 @@ async def info() -> dict[str, Any]:
 
 
 @router.get("/readyz", responses={503: {"model": Ready}})
-async def ready(service: ServiceDep, response: Response) -> Ready:
-    """Checks the engine, every store, a write to the database, and the background loops."""
+async def ready(request: Request, service: ServiceDep, response: Response) -> Ready:
+    """Checks the engine, every store, a write to the database, and the background loops.
+
+    Admins read why a part fails; to others the reason, which may name paths and addresses, is `failing`.
+    """
     runtime = service.runtime
     checks: dict[str, Awaitable[object]] = {
         "engine": runtime.engine.loaded(),
@@ -66,6 +70,11 @@ async def ready(service: ServiceDep, response: Response) -> Ready:
     states = await asyncio.gather(*(_state(check) for check in checks.values()))
     loops = {f"loop {name}": problem or "ok" for name, problem in service.loops.states.items()}
     parts = dict(zip(checks, states, strict=True)) | loops
+    for name, state in parts.items():
+        if state != "ok":
+            log.warning("not ready: %s: %s", name, state)
+    if not shows_details(request):
+        parts = {name: state if state == "ok" else "failing" for name, state in parts.items()}
     readiness = Ready(ready=all(state == "ok" for state in parts.values()), parts=parts)
     response.status_code = 200 if readiness.ready else 503
     return readiness

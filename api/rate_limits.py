@@ -1,4 +1,4 @@
-"""Rate limits of each owner of API keys: requests and tokens a minute, learn runs and ingested bytes a day.
+"""Rate limits of each owner of API keys: requests and tokens a minute; learn runs, bytes, erasures a day.
 
 They are counted in this process, in fixed windows: several api processes on one database count each on its
 own, and a restart begins new windows. A limit of 0 is off.
@@ -15,7 +15,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 
 from agent.settings import PREFIX, Settings
 
-Kind = Literal["requests", "tokens", "learn_runs", "ingest_bytes"]
+Kind = Literal["requests", "tokens", "learn_runs", "ingest_bytes", "erasures"]
 SHOWN: tuple[Kind, ...] = ("requests", "tokens")
 """Limits whose state each reply shows in its headers, named as OpenAI names them."""
 
@@ -31,6 +31,7 @@ _WORDS: dict[Kind, _Words] = {
     "tokens": _Words("tokens a minute", "send shorter conversations, or fewer"),
     "learn_runs": _Words("learn runs a day", "continue tomorrow"),
     "ingest_bytes": _Words("ingested bytes a day", "continue tomorrow"),
+    "erasures": _Words("erasures a day", "continue tomorrow, or ask an admin"),
 }
 
 
@@ -46,13 +47,20 @@ class RateLimits:
     """The counters of one process. Keys of one owner share them."""
 
     def __init__(
-        self, *, requests: int = 0, tokens: int = 0, learn_runs: int = 0, ingest_bytes: int = 0
+        self,
+        *,
+        requests: int = 0,
+        tokens: int = 0,
+        learn_runs: int = 0,
+        ingest_bytes: int = 0,
+        erasures: int = 0,
     ) -> None:
         items: dict[Kind, RateLimitItem] = {
             "requests": RateLimitItemPerMinute(requests),
             "tokens": RateLimitItemPerMinute(tokens),
             "learn_runs": RateLimitItemPerDay(learn_runs),
             "ingest_bytes": RateLimitItemPerDay(ingest_bytes),
+            "erasures": RateLimitItemPerDay(erasures),
         }
         self._items = {kind: item for kind, item in items.items() if item.amount}
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
@@ -65,6 +73,7 @@ class RateLimits:
             tokens=settings.rate_tokens,
             learn_runs=settings.rate_learn_runs,
             ingest_bytes=settings.rate_ingest_bytes,
+            erasures=settings.rate_erasures,
         )
 
     async def spend(self, kind: Kind, owner: str | None, amount: int = 1) -> None:

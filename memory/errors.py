@@ -39,7 +39,14 @@ class StorageError(Exception):
 
 
 class StoreUnavailable(StorageError):
-    """A store cannot be opened or reached."""
+    """A store cannot be opened or reached.
+
+    The message may name paths and addresses; `part` says to anybody which store it is.
+    """
+
+    def __init__(self, message: str, part: str = "a store") -> None:
+        super().__init__(message)
+        self.part = part
 
 
 class CorruptRecord(StorageError):

@@ -98,5 +98,6 @@ async def store_errors(what: str) -> AsyncIterator[None]:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         raise StoreUnavailable(
-            f"{what}: LanceDB failed; check that its folder is writable and has space ({error})"
+            f"{what}: LanceDB failed; check that its folder is writable and has space ({error})",
+            part="the vector store",
         ) from error

@@ -139,7 +139,8 @@ def service(settings: Settings) -> Iterator[Finding]:
         yield Finding("service", "ok", "not running: `nightschool up` starts it")
         return
     try:
-        reply = httpx.get(f"{url}/readyz", timeout=4 * PATIENCE_SECONDS, trust_env=False)
+        key = {} if settings.api_key is None else {"x-api-key": settings.api_key}  # an admin's is told why
+        reply = httpx.get(f"{url}/readyz", headers=key, timeout=4 * PATIENCE_SECONDS, trust_env=False)
         parts = reply.json()["parts"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         action = f"see {settings.path('logs')}, or start it again"

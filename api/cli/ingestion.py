@@ -154,11 +154,17 @@ class Ingestion:
             return set()  # it is empty, or gone itself
         return {each.source for each in found if not isinstance(each, Skipped)}
 
+    def _stored(self) -> Iterator[str]:
+        """Names of the stored documents, read a page at a time."""
+        after = ""
+        while page := self._client.get("/v1/documents", domain=self._domain, after=after)["sources"]:
+            yield from page
+            after = page[-1]
+
     def _compare(self, folder: Path, sources: set[str], *, prune: bool) -> None:
         """Names or removes the stored documents that are in the folder no more."""
         name = folder.expanduser().resolve().name
-        stored = self._client.get("/v1/documents", domain=self._domain)["sources"]
-        for source in stored:
+        for source in list(self._stored()):  # before any is removed
             if not source.startswith(f"{name}/") or source in sources:
                 continue
             if not prune or self._dry_run:

@@ -82,7 +82,18 @@ async def remove(
 
 
 @router.get(PATH, responses=openai_errors(422, 503))
-async def listing(service: ServiceDep, access: AccessDep, domain: Domain | None = None) -> Documents:
-    """The sources in the library that the caller may read, of one domain or of all."""
+async def listing(
+    service: ServiceDep,
+    access: AccessDep,
+    domain: Domain | None = None,
+    after: Annotated[str, Query(max_length=2000)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> Documents:
+    """The sources in the library that the caller may read, of one domain or of all, in order; a page at a
+    time.
+
+    The next page begins `after` the last source of this one.
+    """
     documents = await service.runtime.episodic.documents(access=access, domain=domain)
-    return Documents(domain=domain, sources=sorted({each.source for each in documents}))
+    sources = sorted({each.source for each in documents if each.source > after})
+    return Documents(domain=domain, sources=sources[:limit])

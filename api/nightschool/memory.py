@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/memory", tags=["memory"], dependencies=[Depends(r
 Name = Annotated[str | None, Query(min_length=1, max_length=2000)]
 
 
-@router.delete("", responses=openai_errors(400, 403, 409, 422, 503))
+@router.delete("", responses=openai_errors(400, 403, 409, 422, 429, 503))
 async def forget(
     service: ServiceDep, caller: CallerDep, user: Name = None, source: Name = None, id: Name = None
 ) -> Erased:
@@ -32,6 +32,7 @@ async def forget(
     ((kind, name),) = targets.items()
     if kind == "source":
         caller.require("learn")
+    await service.rate_limits.spend("erasures", caller.owner)
     runtime = service.runtime
     units = (name, pseudonym(name, runtime.pseudonym_key))
     target = Target.model_validate(

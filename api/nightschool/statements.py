@@ -47,12 +47,13 @@ async def listing(
     return []
 
 
-@router.delete("", responses=openai_errors(422, 503))
+@router.delete("", responses=openai_errors(422, 429, 503))
 async def forget(unit: Unit, service: ServiceDep, caller: CallerDep) -> Forgotten:
     """Deletes what one user or conversation stated, and the facts made of it.
 
     Their chat turns stay, but nights do not read them for statements again.
     """
+    await service.rate_limits.spend("erasures", caller.owner)
     runtime = service.runtime
     names = _names(unit, service)
     async with runtime.audit.acting("memory.forget", by=caller.name, subject=names[-1]):

@@ -14,7 +14,7 @@ from agent.errors import AgentError
 from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.disconnect import cancel_on_disconnect, in_own_task
-from api.errors import error_reply, openai_errors
+from api.errors import openai_errors, stream_error
 from api.limits import reject_nul
 from api.openai.messages import to_graph_messages
 from api.openai.replies import Chunk, Completion, ReplyBuilder
@@ -103,7 +103,7 @@ async def _events(
                 async for chunk in _choice(await anext(parts), parts, builder, turns):
                     yield event(chunk)
     except (AgentError, StorageError) as error:
-        yield ServerSentEvent(error_reply(error)[1].model_dump_json(), sep="\n")
+        yield ServerSentEvent(stream_error(error).model_dump_json(), sep="\n")
         return
     if builder.include_usage:
         yield event(builder.usage_chunk(turns))

@@ -23,7 +23,7 @@ from agent.promotion import load_with_canary
 from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.disconnect import cancel_on_disconnect, in_own_task
-from api.errors import error_reply, openai_errors
+from api.errors import openai_errors, stream_error
 from api.limits import reject_nul
 from api.openai.chat import PING_SECONDS, event
 from api.openai.replies import Usage
@@ -165,7 +165,7 @@ async def _events(
                 offset += len(part.text)
                 part = await anext(rest)
         except (AgentError, StorageError) as error:
-            yield ServerSentEvent(error_reply(error)[1].model_dump_json(), sep="\n")
+            yield ServerSentEvent(stream_error(error).model_dump_json(), sep="\n")
             return
     last = TextChoice(text="", finish_reason=part.finish_reason)
     yield event(empty.model_copy(update={"choices": (last,)}))

@@ -11,7 +11,7 @@ from agent.errors import AgentError
 from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.disconnect import cancel_on_disconnect, in_own_task
-from api.errors import error_reply, openai_errors
+from api.errors import openai_errors, stream_error
 from api.limits import reject_nul
 from api.openai.chat import PING_SECONDS, ConversationHeader
 from api.openai.messages import to_graph_messages
@@ -95,7 +95,7 @@ async def _events(
                 yield event("response.output_text.delta", **location, delta=delta, logprobs=[])
                 part = await anext(rest)
         except (AgentError, StorageError) as error:
-            problem = error_reply(error)[1].error
+            problem = stream_error(error).error
             yield event("error", code=problem.code, message=problem.message, param=None)
             return
     response = finished_response(empty, part)

@@ -56,7 +56,8 @@ def _registry_errors(what: str = "the adapter registry") -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise StoreUnavailable(
-            f"{what} cannot be used: check that it is writable, has space and is not locked ({error})"
+            f"{what} cannot be used: check that it is writable, has space and is not locked ({error})",
+            part="the adapter registry",
         ) from error
 
 

@@ -293,7 +293,7 @@ class Database:
         except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
             raise StoreUnavailable(
-                f"the database {self._engine.url!r} cannot be reached: {reason}"
+                f"the database {self._engine.url!r} cannot be reached: {reason}", part="the database"
             ) from error
 
 

@@ -38,7 +38,8 @@ def _queue_errors(what: str = "the training queue") -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise StoreUnavailable(
-            f"{what} cannot be used: check that its folder exists, is writable and has space ({error})"
+            f"{what} cannot be used: check that its folder exists, is writable and has space ({error})",
+            part="the training queue",
         ) from error
 
 

@@ -321,7 +321,8 @@ async def _store_errors(what: str) -> AsyncIterator[None]:
     except (RedisConnectionError, RedisTimeoutError, OSError) as error:
         raise StoreUnavailable(
             f"{what} cannot be reached: start it with `nightschool up`, or set NIGHTSCHOOL_GRAPH_URL"
-            f" ({error})"
+            f" ({error})",
+            part="the graph",
         ) from error
     except RedisError as error:
-        raise StoreUnavailable(f"{what} refused a query: {error}") from error
+        raise StoreUnavailable(f"{what} refused a query: {error}", part="the graph") from error

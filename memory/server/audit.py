@@ -212,7 +212,8 @@ def _append(path: Path, line: str) -> None:
             os.close(descriptor)
     except OSError as error:
         raise StoreUnavailable(
-            f"{path} cannot be written: check that its folder exists, is writable and has space ({error})"
+            f"{path} cannot be written: check that its folder exists, is writable and has space ({error})",
+            part="the audit log",
         ) from error
 
 

@@ -155,6 +155,17 @@ async def test_learn_runs_a_day_are_limited_over_either_interface(serve: Serve, 
             assert (refused.status_code, "learn runs a day" in refused.text) == (429, True)
 
 
+async def test_erasures_a_day_are_limited(serve: Serve, runtime: Runtime) -> None:
+    ada, root = await key(runtime), await key(runtime, "root", "admin")
+    async with serve(learning=True, rate_erasures=1) as client:
+        path = "/v1/memory?user=ann"
+        assert (await client.delete(path, headers=ada)).is_success
+        refused = await client.delete(path, headers=ada)
+        assert (refused.status_code, "erasures a day" in refused.text) == (429, True)
+        assert (await client.delete(path, headers=root)).is_success
+        assert len(await runtime.audit.list(action="memory.forget")) == 2
+
+
 async def test_requests_in_progress_are_limited(listen: Listen, runtime: Runtime) -> None:
     name, value = next(iter((await key(runtime)).items()))
     async with listen(rate_concurrent=1) as url, httpx.AsyncClient(base_url=url) as client:

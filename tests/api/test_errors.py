@@ -1,11 +1,18 @@
 """A caller's mistake is told to the caller; a fault of ours is logged, and its details stay in the log."""
 
+from typing import Any
+
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from agent.errors import EngineUnavailable
 from api import errors
+from graphs.state import Runtime
+from memory.errors import StoreUnavailable
 from memory.records.base import Interval
+from tests.api.conftest import Serve, asking
+from tests.support.keys import key_maker
 
 
 def fail(kind: str) -> None:
@@ -41,3 +48,38 @@ async def test_only_what_a_caller_did_wrong_is_a_400(
         reply = await client.get(f"/{kind}")
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
     assert any(record.name == "api.errors" and record.exc_info for record in caplog.records) == logged
+
+
+async def test_what_fails_is_told_to_admins_alone(
+    serve: Serve, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "/srv/home/nightschool.db at 10.0.0.7"
+
+    async def store_fails(*_: object, **__: object) -> None:
+        raise StoreUnavailable(f"{secret} cannot be reached", part="the database")
+
+    async def engine_fails(*_: object, **__: object) -> None:
+        raise EngineUnavailable(f"{secret} does not answer")
+
+    key = key_maker(runtime)
+    callers: list[tuple[dict[str, str], bool]] = [
+        (await key("ada", "learn"), False),
+        (await key("root", "admin"), True),
+    ]
+    async with serve(runtime) as client:
+        monkeypatch.setattr(runtime.database, "gaps", store_fails)
+        monkeypatch.setattr(runtime.database, "runs", store_fails)
+        monkeypatch.setattr(runtime.engine, "chat", engine_fails)
+        for headers, told in callers:
+            gaps = await client.get("/v1/gaps", headers=headers)
+            chat = await client.post("/v1/chat/completions", json=asking("What is a lemur?"), headers=headers)
+            for reply, part in ((gaps, "the database"), (chat, "the engine")):
+                assert reply.status_code == 503
+                message = reply.json()["error"]["message"]
+                assert (secret in message) == told
+                assert told or message.startswith(f"{part} is not available")
+        assert secret in caplog.text
+        for headers, told in (({}, False), *callers):
+            ready: Any = await client.get("/readyz", headers=headers)
+            state = ready.json()["parts"]["database"]
+            assert (ready.status_code, state == "failing", secret in state) == (503, not told, told)

@@ -39,8 +39,10 @@ class Library:
         notes = [[source, "in another language"]] if b"Lampe" in data else []
         return JSONResponse({**counts, "passages": int(new), "facts": 0, "failed": [], "notes": notes})
 
-    async def listing(self, _: Request) -> Response:
-        return JSONResponse({"domain": None, "sources": sorted(self.documents)})
+    async def listing(self, request: Request) -> Response:
+        after = request.query_params["after"]
+        sources = sorted(source for source in self.documents if source > after)
+        return JSONResponse({"domain": None, "sources": sources[:1]})  # the smallest page
 
     async def remove(self, request: Request) -> Response:
         known = self.documents.pop(request.query_params["source"], None)

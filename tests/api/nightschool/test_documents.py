@@ -30,6 +30,17 @@ async def test_a_document_becomes_passages_and_facts_once(client: httpx.AsyncCli
     assert (await client.get("/v1/documents?domain=lamps")).json()["sources"] == ["lamps.md"]
 
 
+async def test_sources_are_listed_a_page_at_a_time(client: httpx.AsyncClient) -> None:
+    for source in ("b.md", "a.md", "c.md"):
+        (await post(client, TEXT, source=source)).raise_for_status()
+    listed, query = [], {"domain": "lamps", "limit": "2", "after": ""}
+    while page := (await client.get("/v1/documents", params=query)).json()["sources"]:
+        listed.append(page)
+        query["after"] = page[-1]
+    assert listed == [["a.md", "b.md"], ["c.md"]]
+    assert (await client.get("/v1/documents?limit=1001")).status_code == 422
+
+
 def test_the_limit_is_one_and_the_same_everywhere() -> None:
     assert Settings().max_document_bytes == MAX_BYTES
 
