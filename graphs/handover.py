@@ -32,32 +32,33 @@ async def hand_over(state: LearnState, runtime: Injected[Runtime]) -> Update:
     job = await context.outbox.submit(state["curriculum"], run_id=state["run_id"])
     text = f"{lessons.progress_prefix(state)}curriculum {job.digest[:12]} is in the trainer's queue"
     queued = event(context, "hand over", text, digest=job.digest, **lessons.progress_figures(state))
-    return {"job": job, "handed_over_at": context.clock(), "events": [queued]}
+    return {"job": job, "events": [queued]}
 
 
 async def await_trainer(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Waits for the trainer's result and reports its progress; stops the run when there is none for too long.
 
-    The update repeats the progress that was streamed, in the same order, so that events keep their numbers.
+    The wait begins anew in another process, and is measured by a clock that no change of the time moves. The
+    update repeats the progress that was streamed, in the same order, so that events keep their numbers.
     Raises NotTeachable if the job is unfinished and the model cannot be taught, so that no trainer runs.
     """
     context = runtime.context
     digest, limit = state["job"].digest, context.limits.training_seconds
     lines: list[Event] = []
-    last, progressed_at = None, state["handed_over_at"]
+    last, progressed_at = None, context.monotonic()
     while (result := await context.outbox.result(digest)) is None:
         require_teachable(context.card)
         progress = await context.outbox.progress(digest)
         mark = (progress.phase, 100 * progress.done // max(progress.total, 1))
         # One line per percent, because all are stored; `hand_over` has reported the waiting.
         if progress.phase != "waiting" and mark != last:
-            last, progressed_at = mark, context.clock()
+            last, progressed_at = mark, context.monotonic()
             share = f" {progress.done}/{progress.total}" if progress.total else ""
             text = f"{progress.phase}{share} {progress.message}".strip()
             counts = {"done": progress.done, "total": progress.total} | lessons.progress_figures(state)
             lines.append(event(context, "train", text, **counts))
             runtime.stream_writer(lines[-1])
-        if (context.clock() - progressed_at).total_seconds() > limit:
+        if context.monotonic() - progressed_at > limit:
             reason = (
                 f"the trainer made no progress for {limit:.0f} s: check that `nightschool worker` runs; "
                 "the job stays queued, and learning the same again waits for it"

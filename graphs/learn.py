@@ -3,18 +3,27 @@
 The steps are in `attempts`, `learn_steps`, `lessons`, `handover` and `forget`.
 """
 
-from functools import partial
-from typing import Literal
+from functools import partial, wraps
+from typing import Literal, Protocol
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime as Injected
 from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
 from graphs import attempts, handover, lessons
 from graphs import learn_steps as steps
 from graphs.forget import forget
-from graphs.state import LearnState, Limits, Runtime
+from graphs.state import LearnState, Limits, Runtime, Update
 from memory.errors import StoreUnavailable
+
+
+class Step(Protocol):
+    """A node: takes the state and returns an update."""
+
+    async def __call__(self, state: LearnState, runtime: Injected[Runtime]) -> Update:
+        """Carries the step out."""
+        ...
 
 
 def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnState]:
@@ -27,7 +36,7 @@ def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnSt
     graph = StateGraph(LearnState, context_schema=Runtime)
     graph.set_node_defaults(retry_policy=retry_policy)
     for name, step in STEPS.items():
-        graph.add_node(name, step)
+        graph.add_node(name, measured(step) if name in WORK else step)
     graph.add_conditional_edges(START, first_step, ["attempt", "forget"])
     for name, next_step in NEXT.items():
         graph.add_conditional_edges(name, partial(next_or_report, next_step=next_step), [next_step, "report"])
@@ -38,6 +47,18 @@ def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnSt
     graph.add_edge("ask_again", "report")
     graph.add_edge("report", END)
     return graph
+
+
+def measured(step: Step) -> Step:
+    """The step, which also counts its seconds towards the run's time limit."""
+
+    @wraps(step)
+    async def timed(state: LearnState, runtime: Injected[Runtime]) -> Update:
+        began = runtime.context.monotonic()
+        update = await step(state, runtime)
+        return {**update, "worked_seconds": runtime.context.monotonic() - began}
+
+    return timed
 
 
 def first_step(state: LearnState) -> Literal["attempt", "forget"]:
@@ -88,6 +109,8 @@ STEPS = {
     "ask_again": attempts.ask_again,
     "report": steps.report,
 }
+WORK = frozenset({"attempt", "detect", "explore", "critique", "refine", "curriculum", "verify"})
+"""Steps that count towards the time limit; people and the trainer may take longer."""
 NEXT = {
     "forget": "hand_over",
     "detect": "explore",

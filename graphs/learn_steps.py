@@ -272,7 +272,11 @@ async def approve(state: LearnState, runtime: Injected[Runtime]) -> Update:
         context, "approve", f"{verb} by {decision.by}" + (f": {decision.reason}" if decision.reason else "")
     )
     # Waiting for a person is not work, so the time limit starts again.
-    update: Update = {"approval": decision, "working_since": context.clock(), "events": [progress_event]}
+    update: Update = {
+        "approval": decision,
+        "worked_seconds": -state.get("worked_seconds", 0.0),
+        "events": [progress_event],
+    }
     if not decision.approved:
         reason = f"declined by {decision.by}: {decision.reason or 'no reason given'}"
         return update | {"outcome": Outcome(status="declined", reason=reason)}

@@ -87,7 +87,7 @@ def _with_lesson_count(state: LearnState) -> Outcome:
         left = sum(n for why, n in state.get("left_out", {}).items() if why.startswith(OVER_LIMIT))
         if count.total > 1:
             reason = f"{count.done} of {count.total} lessons promoted: {reason}"
-    elif 1 < count.total > count.done and "handed_over_at" in state:
+    elif 1 < count.total > count.done and "job" in state:
         ending = _ENDINGS.get(outcome.status, outcome.status)
         reason = f"{count.done} of {count.total} lessons promoted; {_ordinal(count.done)} {ending}: {reason}"
         rejected = outcome.status == "rejected"  # a rejected lesson is not taught again

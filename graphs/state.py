@@ -2,6 +2,7 @@
 
 import asyncio
 import operator
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -155,6 +156,8 @@ class Runtime:
     """Measured properties of the base model."""
     embedder: Embedder
     clock: Callable[[], datetime]
+    monotonic: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    """Seconds for measuring durations, whatever happens to the `clock`."""
     new_id: Callable[[], str]
     approval: ApprovalPolicy = "auto"
     unsure: UnsurePolicy = "abstain"
@@ -252,8 +255,9 @@ class LearnState(TypedDict, total=False):
     questions: tuple[str, ...]
     """Questions to ask before and after; by default the first ones about the topic."""
     bounds: RequestedLimits
-    working_since: datetime
-    """Start of the time that counts towards `run_seconds`; restarts after an approval and a resumption."""
+    worked_seconds: Annotated[float, operator.add]
+    """Seconds of the finished steps that count towards `run_seconds`; 0 again after an approval and a
+    resumption. Measured by a clock that no change of the time moves."""
     forget: Digest
     """The curriculum to forget, in a run that forgets one."""
     because: str
@@ -280,7 +284,6 @@ class LearnState(TypedDict, total=False):
     """Facts and passages that the lessons leave out, by reason."""
     approval: Approval
     job: Job
-    handed_over_at: datetime
     training: TrainingResult
     adapter: Adapter
     asked_again: Attempt
@@ -369,7 +372,7 @@ def run_limits(state: LearnState, runtime: Runtime) -> Limits:
 
 def check_time_limit(state: LearnState, runtime: Runtime) -> Outcome | None:
     """The circuit breaker: the outcome of a run that has worked longer than its limit, else None."""
-    worked = (runtime.clock() - state["working_since"]).total_seconds()
+    worked = state.get("worked_seconds", 0.0)
     limit = run_limits(state, runtime).run_seconds
     if worked <= limit:
         return None

@@ -211,7 +211,6 @@ class Product:
             "domain": domain,
             "gap_id": None,
             "approval_policy": "auto",
-            "working_since": now,
             "sources": text.taught,
             "questions": (),
             "bounds": NO_OWN_LIMITS,

@@ -94,7 +94,6 @@ class NightService:
         state: Any = {
             **plan.model_dump(include={"run_id", "subject", "whole", "domain", "gap_id", "sources"}),
             "approval_policy": plan.approval,
-            "working_since": plan.begun_at,
             "questions": plan.questions,
             "bounds": plan.bounds,
         }

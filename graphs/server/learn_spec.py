@@ -178,9 +178,7 @@ class LearnSpec:
         if "run_id" not in values:
             raise ValueError(f"thread {thread_id} has no learn run: send input to start one")
         now = self._runtime.clock()
-        changes: Json = {"working_since": now}
-        if "handed_over_at" in values:
-            changes["handed_over_at"] = now  # the wait for the trainer restarts too
+        changes: Json = {"worked_seconds": -values.get("worked_seconds", 0.0)}
         if values["run_id"] == thread_id:
             return changes
         await self._runtime.database.start_run(
@@ -279,7 +277,6 @@ class LearnSpec:
             "domain": record.domain,
             "gap_id": record.gap_id,
             "approval_policy": self._runtime.approval,
-            "working_since": record.started_at,
         }
         values = (await self.graph.aget_state(thread_config(thread_id))).values
         state: LearnState = {**recorded, **values, "outcome": Outcome(status=kind, reason=reason)}  # type: ignore[typeddict-item]
@@ -354,7 +351,6 @@ def _initial_state(plan: LearnPlan) -> LearnState:
         "domain": plan.domain,
         "gap_id": plan.gap_id,
         "approval_policy": plan.approval,
-        "working_since": plan.begun_at,
         "sources": plan.sources,
         "questions": plan.questions,
         "bounds": plan.bounds,

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from memory.checkpoints import message_chains as chains
 from memory.checkpoints.message_chains import ChainedSaver, Statement
+from memory.database.raw_errors import translates_errors
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]
 INTERRUPT = "__interrupt__"
@@ -30,6 +32,17 @@ LINK_LOCK = 0x6C696E6B
 """First key of the PostgreSQL advisory locks for a thread's message links; the second hashes the thread."""
 CHECKPOINTS = "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata"
 WRITES = "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, {}"
+
+
+_TRANSLATES_ERRORS = translates_errors(
+    "the checkpoints",
+    repeated=(
+        "aget_tuple", "aput", "aput_writes", "adelete_thread", "aprune", "aundo_run", "adelete_for_runs",
+        "athreads_holding", "drop_unreferenced_links",
+    ),
+    once=("acopy_thread",),  # a repeated insert fails if the first one was committed after all
+    streams=("alist",),
+)  # fmt: skip
 
 
 class _ExtendedSaver(ChainedSaver):
@@ -107,6 +120,7 @@ class _ExtendedSaver(ChainedSaver):
                 await self.aundo_run(thread_id, run_id)
 
 
+@_TRANSLATES_ERRORS
 class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
     """LangGraph's SQLite saver with `aprune` and the methods of `_ExtendedSaver`, which it lacks."""
 
@@ -153,15 +167,20 @@ class SqliteSaver(_ExtendedSaver, AsyncSqliteSaver):
 
     async def _run(self, *statements: Statement) -> None:
         async with self.lock, self.conn.cursor() as cursor:
-            for statement, parameters in statements:
-                await cursor.execute(statement, parameters)
-            await self.conn.commit()
+            try:
+                for statement, parameters in statements:
+                    await cursor.execute(statement, parameters)
+                await self.conn.commit()
+            except sqlite3.Error:
+                await self.conn.rollback()  # else the next commit would include the first statements
+                raise
 
     async def _rows(self, query: str, parameters: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
         async with self.lock, self.conn.execute(query, parameters) as cursor:
             return [tuple(row) for row in await cursor.fetchall()]
 
 
+@_TRANSLATES_ERRORS
 class PostgresSaver(_ExtendedSaver, AsyncPostgresSaver):
     """LangGraph's PostgreSQL saver with the methods of `_ExtendedSaver`, which it lacks.
 

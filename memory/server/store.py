@@ -5,7 +5,6 @@ The api decides which namespaces a client may use.
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,8 +23,8 @@ from sqlalchemy.engine import URL, make_url
 
 from memory.checkpoints.connect import setup_lock
 from memory.database.database import BUSY_SECONDS
+from memory.database.raw_errors import store_errors, translates_errors
 from memory.embedding.embedder import Embedder
-from memory.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +33,10 @@ MAX_RANKED = 10_000
 """Items that one vector search compares in SQLite, the latest first."""
 
 
+_TRANSLATES_ERRORS = translates_errors("the item store", repeated=("abatch", "sweep_ttl"))
+
+
+@_TRANSLATES_ERRORS
 class SqliteItemStore(AsyncSqliteStore):
     """LangGraph's SQLite store with exhaustive vector search.
 
@@ -102,6 +105,12 @@ class SqliteItemStore(AsyncSqliteStore):
         return scored[op.offset : op.offset + op.limit]
 
 
+@_TRANSLATES_ERRORS
+class PostgresItemStore(AsyncPostgresStore):
+    """LangGraph's PostgreSQL store."""
+
+
+@_TRANSLATES_ERRORS
 class PlainPostgresItemStore(AsyncPostgresStore):
     """LangGraph's PostgreSQL store on a server without pgvector: everything but vector search."""
 
@@ -148,8 +157,9 @@ async def delete_items(store: "ItemStore", user: str, owner: str | None) -> int:
 ItemStore = SqliteItemStore | AsyncPostgresStore
 """The stores of the two databases; they have the same methods."""
 CONNECTIONS = 4
-TTL: TTLConfig = {"sweep_interval_minutes": 5}
+SWEEP_SECONDS = 300.0
 """How often expired items are deleted."""
+TTL: TTLConfig = {"refresh_on_read": False}
 
 
 @asynccontextmanager
@@ -157,31 +167,17 @@ async def open_item_store(url: str, embedder: Embedder) -> AsyncIterator[ItemSto
     """Opens the store at a SQLAlchemy URL and creates its tables if missing. Raises StoreUnavailable."""
 
     parsed = make_url(url)
-    try:
+    with store_errors("the item store"):
         if parsed.get_backend_name() == "sqlite":
             async with aiosqlite.connect(
                 str(parsed.database), timeout=BUSY_SECONDS, isolation_level=None
             ) as connection:
                 store: ItemStore = SqliteItemStore(connection, embedder)
                 await store.setup()
-                async with _ttl_sweeper(store):
-                    yield store
+                yield store
         else:
-            postgres_url = parsed.set(drivername="postgresql")
-            async with _postgresql(postgres_url, embedder) as postgres, _ttl_sweeper(postgres):
+            async with _postgresql(parsed.set(drivername="postgresql"), embedder) as postgres:
                 yield postgres
-    except (psycopg.Error, sqlite3.Error) as error:
-        raise StoreUnavailable(f"the item store cannot be used: check its database ({error})") from error
-
-
-@asynccontextmanager
-async def _ttl_sweeper(store: ItemStore) -> AsyncIterator[None]:
-    """Deletes expired items in the background."""
-    await store.start_ttl_sweeper()
-    try:
-        yield
-    finally:
-        await store.stop_ttl_sweeper()
 
 
 @asynccontextmanager
@@ -197,7 +193,7 @@ async def _postgresql(parsed: URL, embedder: Embedder) -> AsyncIterator[AsyncPos
     async with await psycopg.AsyncConnection.connect(url, **options) as connection:
         vectors = await _has_pgvector(connection)
         opened = (
-            AsyncPostgresStore.from_conn_string(url, pool_config=pool, index=index, ttl=TTL)
+            PostgresItemStore.from_conn_string(url, pool_config=pool, index=index, ttl=TTL)
             if vectors
             else PlainPostgresItemStore.from_conn_string(url, pool_config=pool, ttl=TTL)
         )

@@ -51,12 +51,22 @@ class Clock:
     """A clock that stands still until it is moved."""
 
     now: datetime = field(default_factory=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    elapsed: float = 0.0
 
     def __call__(self) -> datetime:
         return self.now
 
     def advance(self, seconds: float) -> None:
+        """Lets time pass."""
+        self.jump(seconds)
+        self.elapsed += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Sets the clock to another time, as its owner or a time server does."""
         self.now += timedelta(seconds=seconds)
+
+    def monotonic(self) -> float:
+        return self.elapsed
 
 
 @pytest.fixture
@@ -102,6 +112,7 @@ async def runtime(tmp_path: Path, clock: Clock) -> AsyncIterator[Runtime]:
         card=card(),
         embedder=SENTENCES,
         clock=clock,
+        monotonic=clock.monotonic,
         new_id=lambda: f"id{next(numbers)}",
         limits=LIMITS,
         experiments=ActiveExperiments(Experiments(database), engine=engine, registry=registry, routes=routes),

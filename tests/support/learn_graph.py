@@ -21,7 +21,6 @@ def beginning(runtime: Runtime, subject: str, **more: Any) -> LearnState:
         "domain": None,
         "gap_id": None,
         "approval_policy": "auto",
-        "working_since": runtime.clock(),
     }
     return cast(LearnState, start | more)
 

@@ -1,6 +1,8 @@
 """A learn run waits for approval, and stops at its limits."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -12,6 +14,7 @@ from agent.errors import EngineUnavailable
 from graphs.learn import NEXT, STEPS, build
 from graphs.state import RequestedLimits, Runtime
 from memory.checkpoints.connect import serializer
+from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
 from memory.records.runs import Approval
 from tests.graphs.conftest import LIMITS, SONG, TRAINED, Clock
@@ -49,12 +52,58 @@ async def test_a_trainer_that_never_answers_is_not_waited_for_for_ever(
     assert "nightschool worker" in state["outcome"].reason
 
 
+def with_slow_search(runtime: Runtime, pass_time: Callable[[], None]) -> Runtime:
+    """The runtime in which something happens to the time during each search."""
+
+    class Slow:
+        async def search(self, *args: Any, **options: Any) -> Any:
+            pass_time()
+            return await runtime.episodic.search(*args, **options)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(runtime.episodic, name)
+
+    return replace(runtime, episodic=cast(Any, Slow()))
+
+
 async def test_the_circuit_breaker_ends_a_run_that_works_too_long(runtime: Runtime, clock: Clock) -> None:
-    start = runtime.clock()
-    clock.advance(LIMITS.run_seconds + 1)
-    state = await run(runtime, "Rust ownership", working_since=start)
+    slow = with_slow_search(runtime, lambda: clock.advance(LIMITS.run_seconds + 1))
+    state = await run(slow, "Rust ownership")
     assert state["outcome"].status == "stopped"
     assert "NIGHTSCHOOL_RUN_MINUTES" in state["outcome"].reason
+
+
+@pytest.mark.parametrize("seconds", [10 * LIMITS.run_seconds, -10 * LIMITS.run_seconds])
+async def test_a_clock_that_jumps_stops_no_run(runtime: Runtime, clock: Clock, seconds: float) -> None:
+    class Trainer(VolatileOutbox):
+        polls = 0
+
+        async def result(self, digest: str) -> TrainingResult | None:
+            self.polls += 1
+            clock.jump(seconds)
+            return None if self.polls < 3 else await super().result(digest)
+
+    assert isinstance(runtime.outbox, VolatileOutbox)
+    trainer = Trainer(TrainingResult(status="candidate", adapter=TRAINED.name, reason="all gates passed"))
+    jumping = with_slow_search(replace(runtime, outbox=trainer), lambda: clock.jump(seconds))
+    assert (await run(jumping, "Rust ownership"))["outcome"].status == "learned"
+
+
+async def test_the_time_of_earlier_steps_counts_after_a_restart(runtime: Runtime, clock: Clock) -> None:
+    await runtime.database.start_run(
+        "r1", subject="x", whole=True, domain=None, gap_id=None, now=runtime.clock()
+    )
+    saver = InMemorySaver(serde=serializer())
+    slow = with_slow_search(runtime, lambda: clock.advance(LIMITS.run_seconds / 2 + 1))
+    start = beginning(runtime, "Rust ownership")
+    graph = build(LIMITS).compile(checkpointer=saver)
+    await graph.ainvoke(start, CONFIG, context=slow, interrupt_after=["explore"])
+    worked = (await graph.aget_state(CONFIG)).values["worked_seconds"]
+    assert worked > LIMITS.run_seconds
+    clock.elapsed = 0.0  # another process has a clock of its own
+    clock.jump(10**6)
+    state = await build(LIMITS).compile(checkpointer=saver).ainvoke(None, CONFIG, context=runtime)
+    assert (state["outcome"].status, "time limit" in state["outcome"].reason) == ("stopped", True)
 
 
 async def test_a_step_waits_for_an_engine_that_comes_back(changed: Changed) -> None:
