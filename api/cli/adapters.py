@@ -14,7 +14,7 @@ Name = Annotated[str, typer.Argument(help="Full name of an adapter, such as rust
 def listing(
     domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None, as_json: AsJson = False
 ) -> None:
-    """List all adapters, rejected ones too."""
+    """List all adapters: candidates, live ones, retired ones that were live once, and rejected ones."""
     from api.cli.screen import table
 
     with service() as client:

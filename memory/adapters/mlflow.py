@@ -3,7 +3,8 @@
 Promotion here only moves an alias; loading and checking the adapter in an engine is the caller's part.
 
 The registered model's alias `live` alone decides which version is live. The statuses candidate, live and
-retired are derived from it and from the list of past promotions, so a crash cannot leave two versions live.
+retired are derived from it and from a tag of each version that was ever promoted, so a crash cannot leave two
+versions live.
 """
 
 import hashlib
@@ -40,6 +41,9 @@ SIGNATURE = "adapter.sig"
 SIGNED = "adapter"
 LIVE = "live"
 HISTORY = "promotions"
+"""Tag of a registered model: its promotions that a rollback goes back through."""
+PROMOTED = "promoted"
+"""Tag of a version that was live at some time, also if a rollback has left it behind."""
 QUARANTINE = "quarantine"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 _TAG_LIMIT = 4000
@@ -183,6 +187,7 @@ class MlflowAdapterRegistry:
             return
         history = [*self._history(version.name, upto=live), str(version.version)]
         self._client.set_registered_model_tag(version.name, HISTORY, ",".join(history[-100:]))
+        self._client.set_model_version_tag(version.name, str(version.version), PROMOTED, "yes")
         self._client.set_registered_model_alias(version.name, LIVE, str(version.version))
 
     @_registry_errors()
@@ -316,8 +321,7 @@ class MlflowAdapterRegistry:
         model = self._client.get_registered_model(version.name)
         if str(model.aliases.get(LIVE)) == str(version.version):
             return "live"
-        promoted = model.tags.get(HISTORY, "").split(",")
-        return "retired" if str(version.version) in promoted else "candidate"
+        return "retired" if PROMOTED in version.tags else "candidate"
 
     def _experiment(self, name: str, *, artifact_location: str | None = None) -> str:
         """The id of the experiment with this name; creates it, even if another process does so at once."""

@@ -24,6 +24,7 @@ class VolatileAdapterRegistry:
         self._quarantine = dict(quarantine or {})
         self._promoted: dict[Domain, list[str]] = {}
         self._live: dict[Domain, str] = {}
+        self._once_live: set[str] = set()
 
     def register(self, adapter: Adapter) -> None:
         """Adds an adapter; adding the same name again changes nothing.
@@ -62,6 +63,7 @@ class VolatileAdapterRegistry:
             earlier = [other for other in self._history(adapter.domain) if other != name]
             self._promoted[adapter.domain] = [*earlier, name]
             self._live[adapter.domain] = name
+            self._once_live.add(name)
 
     def previous(self, domain: Domain) -> Adapter | None:
         candidates = (self.get(name) for name in reversed(self._history(domain)[:-1]))
@@ -94,4 +96,4 @@ class VolatileAdapterRegistry:
             return "rejected"
         if self._live.get(adapter.domain) == adapter.name:
             return "live"
-        return "retired" if adapter.name in self._promoted.get(adapter.domain, []) else "candidate"
+        return "retired" if adapter.name in self._once_live else "candidate"

@@ -10,6 +10,7 @@ from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.interactions import AnswerGate
 
 AdapterStatus = Literal["candidate", "live", "retired", "rejected"]
+"""`candidate`: passed its gates, and was never live. `retired`: was live once."""
 
 
 class Canary(Record):

@@ -127,6 +127,15 @@ def test_promotion_retires_the_previous_version_and_rollback_restores_it(
     assert name_of(registry.live(domain)) == first.name
 
 
+def test_what_was_once_live_is_no_candidate_again(registry: AdapterRegistry, domain: str) -> None:
+    names = [add(registry, domain, version).name for version in (1, 2, 3)]
+    registry.promote(names[0])
+    registry.promote(names[1])
+    registry.rollback(domain)
+    registry.promote(names[2])  # which leaves no way back to the second
+    assert statuses(registry, domain) == ["retired", "retired", "live"]
+
+
 def test_rollback_past_the_first_version_is_the_base_model(registry: AdapterRegistry, domain: str) -> None:
     made = add(registry, domain)
     registry.promote(made.name)

@@ -105,8 +105,8 @@ class RegistryMachine(RuleBasedStateMachine):
                     assert adapter.status == "live"
                 elif adapter.name not in self.promoted:
                     assert adapter.status == "candidate"
-                else:  # one that a rollback left behind may be a candidate again
-                    assert adapter.status in ("retired", "candidate")
+                else:
+                    assert adapter.status == "retired"
             assert live is None or live.name in self.promoted
 
     @invariant()

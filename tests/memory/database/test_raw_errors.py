@@ -48,7 +48,7 @@ async def test_a_failure_that_passes_is_waited_out(failure: Exception) -> None:
 
 async def test_one_that_lasts_says_which_store_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw_errors, "RETRY_SECONDS", 0.05)
-    with pytest.raises(StoreUnavailable, match="the shelf cannot be used.*server closed") as raised:
+    with pytest.raises(StoreUnavailable, match=r"the shelf cannot be used.*server closed") as raised:
         await Shelf(*[GONE] * 9).read()
     assert raised.value.part == "the shelf"
 
