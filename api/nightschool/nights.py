@@ -13,11 +13,11 @@ from agent.nights.report.plots import FIGURES, Figure, plot
 from agent.nights.report.records import MorningReport
 from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
-from api.errors import openai_errors
+from api.errors import Forbidden, openai_errors
 from api.limits import reject_nul
 from api.nightschool.interactions import Moment, check_period
 from graphs.server.run_spec import RunRequest, RunSpec
-from memory.errors import UnknownNight
+from memory.errors import UnknownNight, UnknownThread
 from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.nights import Night, NightOptions
@@ -86,11 +86,16 @@ async def show(night_id: str, service: ServiceDep, access: AccessDep) -> Night:
     return await _visible_night(night_id, service, access)
 
 
-@router.post("/{night_id}/stop", responses=openai_errors(400, 404, 503))
+@router.post("/{night_id}/stop", responses=openai_errors(400, 403, 404, 503))
 async def stop(night_id: str, service: ServiceDep, caller: CallerDep, access: AccessDep) -> Night:
-    """Stops a night that waits or runs; what it has done so far stays."""
+    """Stops a night that waits or runs; what it has done so far stays.
+
+    Only the owner of the key that started it, or an admin, may.
+    """
     night = await _visible_night(night_id, service, access)
     access.require_write(night.domain)
+    if caller.owner not in (None, await _owner(night_id, service)):
+        raise Forbidden(f"night {night_id} was started by another key: its owner or an admin can stop it")
     if night.status not in ("waiting", "running"):
         raise ValueError(f"night {night_id} cannot be stopped: it has ended ({night.status})")
     await service.executor.cancel_all(night_id)
@@ -130,6 +135,14 @@ async def plotted(
     nights = [*made.history, made.figures]
     image = await asyncio.to_thread(plot, nights, FIGURES if figure is None else (figure,))
     return Response(image, media_type="image/png")
+
+
+async def _owner(night_id: str, service: Service) -> str | None:
+    """The owner of the night's thread; None for an admin, or if the night was never queued."""
+    try:
+        return (await service.executor.threads.get(night_id, expired=True)).owner
+    except UnknownThread:
+        return None
 
 
 async def _visible_night(night_id: str, service: Service, access: Access) -> Night:

@@ -12,6 +12,7 @@ from memory.records.nights import Night
 from memory.server.keys import ApiKeys
 from tests.api.conftest import Serve
 from tests.support.interactions import interaction
+from tests.support.keys import key_maker
 from tests.support.nights import night, score, topic
 
 PATH = "/v1/nights"
@@ -88,6 +89,21 @@ async def test_a_night_that_waits_is_stopped_once(client: httpx.AsyncClient, run
     assert stopped["status"] == "stopped"
     again = await client.post(f"{PATH}/{begun.id}/stop")
     assert (again.status_code, "it has ended (stopped)" in again.json()["error"]["message"]) == (400, True)
+
+
+async def test_a_night_is_stopped_by_who_started_it_or_an_admin(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await disturbed(runtime)
+    key = key_maker(runtime)
+    ada, ben, root = await key("ada", "learn"), await key("ben", "learn"), await key("root", "admin")
+    for starter, stopper in ((ada, ada), (ada, root), (root, root)):
+        begun = await client.post(PATH, json={"options": BUSY}, headers=starter)
+        path = f"{PATH}/{begun.raise_for_status().json()['id']}/stop"
+        refused = await client.post(path, headers=ben)
+        assert code(refused) == (403, "insufficient_scope")
+        assert "its owner or an admin" in refused.text
+        assert (await client.post(path, headers=stopper)).json()["status"] == "stopped"
 
 
 async def test_a_night_that_was_never_queued_can_be_stopped(
