@@ -35,6 +35,7 @@ from agent.privacy.scrubbing import Scrubber
 from agent.settings import SHARED, Settings
 from api.adapter_loops import follow_registry, keep_adapters_loaded
 from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
+from api.item_loops import sweep_expired_items
 from api.langgraph.cron_runs import CronRuns
 from api.langgraph.run_service import RunService
 from api.rate_limits import RateLimits
@@ -221,6 +222,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         )
         retention = interaction_retention(runtime.interactions, settings.interactions_kept, runtime.clock)
         saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
+        items = await stack.enter_async_context(open_item_store(settings.store_url, embedder))
         server = await stack.enter_async_context(
             open_server(
                 runtime,
@@ -237,6 +239,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             follow_registry(routes),
             follow_experiments(experiments),
             check_experiments(experiments, experiment_checks(runtime, runtime.feedback)),
+            sweep_expired_items(items),
         )
         yield Service(
             settings=settings,
@@ -253,7 +256,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             annotations=runtime.annotations,
             learn_runs=server.learn_runs,
             embedder=embedder,
-            items=await stack.enter_async_context(open_item_store(settings.store_url, embedder)),
+            items=items,
             model_folder=model.folder,
             read_document=readers.read,
             document_writer=DocumentWriter(runtime.episodic, runtime.semantic),
@@ -304,7 +307,7 @@ async def open_server(
     crons = Crons(runtime.database)
 
     def run_service_on(executor: Executor) -> RunService:
-        return RunService(executor, assistants, webhooks, rate_limits or RateLimits())
+        return RunService(executor, assistants, webhooks, rate_limits or RateLimits(), runtime.audit)
 
     def make_senders(executor: Executor) -> tuple[SendWebhook, FireCron]:
         run_service = run_service_on(executor)

@@ -75,6 +75,9 @@ async def await_training(work: StepContext) -> StepResult:
             lines[kind] = "the window ended while the trainer worked; the job stays queued"
             return StepResult("stopped", _text(lines), _figures(work))
         await context.sleep(context.limits.poll_seconds)
+    if result.unsigned:
+        details = {"reason": result.reason}
+        await context.audit.record("signature.refuse", by="training worker", subject=digest, details=details)
     lines[kind] = f"{result.status}: {result.reason}"
     return StepResult("done", _text(lines), _figures(work))
 

@@ -14,6 +14,8 @@ from graphs.server.executor import Executor
 from graphs.server.run_spec import RunSpec
 from memory.errors import WebhookFailed
 from memory.server.assistants import Assistant, Assistants
+from memory.server.audit import AuditLog
+from memory.server.keys import LOCAL_OPERATOR
 from memory.server.runs import ThreadRun
 from memory.server.threads import Json, unknown
 from memory.server.webhooks import UnknownHost, Webhooks
@@ -30,6 +32,7 @@ class RunService:
     webhooks: Webhooks | None
     """None if the service has no secret to sign them with."""
     rate_limits: RateLimits
+    audit: AuditLog
 
     async def start(
         self, caller: Caller, body: RunBody, thread_id: str | None, *, run_id: str | None = None
@@ -92,7 +95,10 @@ class RunService:
         return assistant, await graph_spec.validate_input(thread_id, body.input, options, access)
 
     async def send_webhook(self, url: str, message_id: str, body: str, owner: str | None) -> None:
-        """Sends a webhook, signed with the owner's secret. Raises WebhookFailed."""
+        """Sends a webhook, signed with the owner's secret. Raises WebhookFailed.
+
+        The audit log notes one that must not be sent, such as to an address that became a private one.
+        """
         assert self.webhooks is not None, "runs with a webhook are refused without a secret"
         try:
             address = await asyncio.to_thread(self.webhooks.check, url)
@@ -100,6 +106,10 @@ class RunService:
             raise WebhookFailed(str(error)) from error
         except ValueError as error:
             log.error("webhook %s is not sent: %s", message_id, error)
+            details = {"reason": str(error)}
+            await self.audit.record(
+                "webhook.refuse", by=owner or LOCAL_OPERATOR, subject=message_id, details=details
+            )
             return
         await self.webhooks.send(url, message_id, body, address, owner=owner)
 

@@ -45,6 +45,7 @@ Action = Literal[
     "preferences.train",
     "revision.decide",
     "signature.refuse",
+    "webhook.refuse",
 ]
 """What is recorded. `adapter.promote.failed` and so on say that the action before was not carried out."""
 

@@ -157,8 +157,6 @@ async def delete_items(store: "ItemStore", user: str, owner: str | None) -> int:
 ItemStore = SqliteItemStore | AsyncPostgresStore
 """The stores of the two databases; they have the same methods."""
 CONNECTIONS = 4
-SWEEP_SECONDS = 300.0
-"""How often expired items are deleted."""
 TTL: TTLConfig = {"refresh_on_read": False}
 
 

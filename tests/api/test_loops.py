@@ -12,6 +12,7 @@ import api
 from agent.loops import Loop
 from api.adapter_loops import follow_registry, keep_adapters_loaded
 from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
+from api.item_loops import sweep_expired_items
 from graphs.server import threads
 from graphs.server.executor import Executor
 from graphs.server.retention import interaction_retention
@@ -36,6 +37,7 @@ LOOPS = (
     "routes",
     "experiments",
     "experiment checks",
+    "expired items",
 )
 TASKS = {
     "agent/chat/answer_from_sources.py": "a search that an answer awaits",
@@ -88,6 +90,7 @@ def all_loops(executor: Executor, runtime: Runtime) -> dict[str, Loop]:
         follow_registry(runtime.routes),
         follow_experiments(runtime.experiments),
         check_experiments(runtime.experiments, experiment_checks(runtime, runtime.feedback)),
+        sweep_expired_items(cast(Any, SimpleNamespace(sweep_ttl=nothing))),
     )
     return {loop.name: loop for loop in found}
 

@@ -1,10 +1,13 @@
 """The checks of the invariants find a planted violation of each, and nothing in a sound home."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -15,6 +18,7 @@ from memory.outbox import files as outbox
 from tests.faults import case, invariants
 from tests.faults.invariants import SENTENCES
 from tests.faults.perfect_student import answers_in, write_adapter
+from tests.faults.service import NotStarted
 from tests.faults.work import Client
 from tests.support.adapters import curriculum
 
@@ -161,6 +165,77 @@ async def test_an_acknowledged_thing_that_is_lost_is_found(
     (found,) = await invariants.lost(client, None)
     assert found.invariant == "acknowledged"
     assert id in found.text
+
+
+READY: tuple[bool, ...] = (False, True)
+"""What /readyz says of a sound service: not ready during the fault, and ready afterwards."""
+
+
+@asynccontextmanager
+async def no_fault(*_: object) -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def no_restart(*_: object) -> AsyncIterator[None]:
+    yield
+    raise NotStarted("the api does not start again")
+
+
+@pytest.mark.parametrize(
+    ("ready", "ends", "broken", "found"),
+    [
+        (READY, True, no_fault, []),
+        ((True, True), True, no_fault, ["ready"]),
+        ((False, False), True, no_fault, ["ready"]),
+        (READY, False, no_fault, ["ends"]),
+        (READY, True, no_restart, ["ends"]),
+    ],
+    ids=["sound", "ready while down", "never ready again", "work without an end", "no restart"],
+)
+async def test_a_service_that_lies_or_hangs_is_found(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    ready: tuple[bool, bool],
+    ends: bool,
+    broken: Any,
+    found: list[str],
+) -> None:
+    going = asyncio.Event()
+    states = {False: ready[0], True: ready[1]}
+
+    async def readiness(_: object) -> str:
+        return "ready" if states[going.is_set()] else "engine: failing"
+
+    async def work_on(*_: object) -> str:
+        await (going.wait() if ends else asyncio.Event().wait())
+        return "done"
+
+    async def during(*arguments: Any) -> None:
+        await case_during(*arguments)
+        going.set()
+
+    async def nothing(*_: object) -> list[Any]:
+        return []
+
+    case_during = case._during
+    for name in ("REACH_SECONDS", "END_SECONDS", "READY_SECONDS", "DOWN_SECONDS"):
+        monkeypatch.setattr(case, name, 0.2)
+    for name, value in {
+        "fault": broken, "_readiness": readiness, "_work": work_on, "_during": during, "_checked": nothing,
+        "SECONDS": {"kill": 0.0},
+    }.items():  # fmt: skip
+        monkeypatch.setattr(case, name, value)
+    monkeypatch.setattr(case.work, "chat", nothing)
+    hold = SimpleNamespace(
+        set=lambda step: None, go=lambda: None, clear=lambda: None, reached=lambda: "train"
+    )
+    service: Any = SimpleNamespace(home=home.folder, hold=hold)
+    prepared = case.Prepared("a", "lamps", "day", ("q",), "now")
+    outcome = await case.run(
+        service, cast(Any, None), case.Case("kill", "api", "learn", "train"), 1, prepared
+    )
+    assert [each.invariant for each in outcome.violations] == found
 
 
 def test_every_invariant_has_a_sentence_and_a_case_has_a_name() -> None:

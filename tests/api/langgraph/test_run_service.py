@@ -1,4 +1,4 @@
-"""A cron whose run cannot be started tells the log, and fires again next time."""
+"""A cron whose run cannot be started tells the log; a webhook that must not be sent tells the audit log."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,7 +10,12 @@ from agent.errors import NotTeachable
 from api.langgraph.cron_runs import CronRuns
 from api.langgraph.run_service import RunService
 from api.rate_limits import RateLimits
+from graphs.state import Runtime
 from memory.server.runs import ThreadRun
+from memory.server.webhooks import Webhooks
+from tests.graphs.conftest import clock, runtime
+
+__all__ = ["clock", "runtime"]
 
 CRON = SimpleNamespace(
     assistant_id="learn",
@@ -44,8 +49,22 @@ class Refusing(RunService):
 async def test_a_cron_that_learns_on_a_model_that_cannot_is_refused_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    service = Refusing(cast(Any, None), cast(Any, None), None, RateLimits())
+    service = Refusing(cast(Any, None), cast(Any, None), None, RateLimits(), cast(Any, None))
     keys = SimpleNamespace(required=AsyncMock(return_value=False))
     await CronRuns(service, cast(Any, Crons()), cast(Any, keys)).fire("c1", "c1 at noon")
     assert "c1" in caplog.text
     assert "retrieval only" in caplog.text
+
+
+async def test_a_webhook_that_became_private_is_not_sent_and_the_audit_log_says_so(
+    runtime: Runtime,
+) -> None:
+    def refuse(url: str) -> str:
+        raise ValueError(f"{url} leads to a private address")
+
+    webhooks = cast(Webhooks, SimpleNamespace(check=refuse))
+    service = RunService(cast(Any, None), cast(Any, None), webhooks, RateLimits(), runtime.audit)
+    await service.send_webhook("https://example.com/hook", "r1", "{}", "ada")
+    (row,) = await runtime.audit.list(action="webhook.refuse")
+    assert (row.by, row.subject) == ("ada", "r1")
+    assert "private address" in row.details["reason"]

@@ -37,6 +37,15 @@ async def test_a_rejected_lesson_leaves_the_present_adapter(runtime: Runtime) ->
     assert "kept: rejected: a gate failed" in step(night, "deploy").reason
 
 
+async def test_a_lesson_that_the_trainer_refused_as_unsigned_is_in_the_audit_log(runtime: Runtime) -> None:
+    unsigned = TrainingResult(status="failed", adapter=None, reason="nobody signed it", unsigned=True)
+    outbox = VolatileOutbox(unsigned)
+    await NightRun(replace(runtime, outbox=outbox)).whole()
+    rows = await runtime.audit.list(action="signature.refuse")
+    assert {row.subject for row in rows} == set(outbox.submitted)
+    assert {(row.by, row.details["reason"]) for row in rows} == {("training worker", "nobody signed it")}
+
+
 async def test_a_lesson_that_another_one_overtook_is_taught_again_on_top(runtime: Runtime) -> None:
     tuned = {"curriculum": None, "preferences": ("2e5b8d7f" * 8,)}
     other = adapter("rust", 2, digest="2e5b8d7f" * 8).model_copy(update=tuned)
