@@ -17,7 +17,9 @@ from typing import Any
 
 import httpx
 import lancedb
+import psycopg
 import pytest
+from psycopg import sql
 
 from agent.feedback.pseudonyms import pseudonym
 from agent.nights.statements.facts import statement_fact
@@ -29,10 +31,12 @@ from memory.records.curricula import Curriculum
 from memory.records.nights import ArchivedAnswer, Topic
 from memory.semantic.embedded import prepare, running
 from tests.support.adapters import fact, pair
+from tests.support.databases import new_postgresql, postgresql, template
 from tests.support.nights import WHEN, golden, night, revision, statement
 from tests.support.preferences import preference, preference_set
 from tests.support.tiny_card import FOLDER as TINY
 
+__all__ = ["postgresql", "template"]
 pytestmark = pytest.mark.services
 
 ANN, BOB = "zqannmark", "zqbobmark"
@@ -44,8 +48,12 @@ DOCUMENT = (
 
 
 @asynccontextmanager
-async def service(home: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Service]]:
-    settings = Settings(home=home, model=str(TINY), engine="scripted", api_key=None)
+async def service(
+    home: Path, database_url: str | None = None
+) -> AsyncIterator[tuple[httpx.AsyncClient, Service]]:
+    settings = Settings(
+        home=home, model=str(TINY), engine="scripted", api_key=None, database_url=database_url
+    )
     prepare(settings.path("graph"))
     async with running(settings.path("graph")):
         app = create_app(settings)
@@ -159,6 +167,47 @@ async def test_a_forgotten_user_and_document_are_on_no_byte_of_the_disk(tmp_path
     assert places(home, ANN) == set()
     assert places(home, BOB) >= STORES
     assert not [*(home / "episodic").rglob("_deletions/*")]
+
+
+TABLES = {
+    "interactions", "feedback", "statements", "revisions", "golden_pairs", "nights", "topics",
+    "message_links", "store",
+}  # fmt: skip
+
+
+def tables_with(url: str, mark: str) -> set[str]:
+    """The tables of a PostgreSQL database with a row that holds the mark, as text or as bytes."""
+    found = set()
+    with psycopg.connect(url) as connection:
+        names = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        for schema, table in names:
+            query = sql.SQL("SELECT 1 FROM {} AS held WHERE held::text ILIKE ANY(%s) LIMIT 1")
+            needles = [f"%{mark}%", f"%{mark.encode().hex()}%"]
+            if connection.execute(query.format(sql.Identifier(schema, table)), (needles,)).fetchone():
+                found.add(table)
+    return found
+
+
+async def test_on_postgresql_no_row_holds_what_was_forgotten(
+    tmp_path: Path, postgresql: Any, template: str
+) -> None:
+    home, url = tmp_path / "home", new_postgresql(postgresql, template)
+    async with service(home, url) as (client, opened):
+        for mark, user in ((ANN, "ann"), (BOB, "bob")):
+            await fill(client, opened, mark, user)
+        assert tables_with(url, ANN) >= TABLES
+        erased = (await client.delete("/v1/memory", params={"user": "ann"})).raise_for_status().json()
+        assert erased["counts"]["turns"] == 2
+        assert erased["counts"]["threads"] == 1
+        (await client.delete("/v1/memory", params={"source": f"{ANN}.md"})).raise_for_status()
+        again = (await client.delete("/v1/memory", params={"user": "ann"})).raise_for_status().json()
+        assert again == {"counts": {}, "taught": []}
+    assert tables_with(url, ANN) == set()
+    assert places(home, ANN) == set()
+    assert tables_with(url, BOB) >= TABLES
 
 
 async def test_few_deleted_passages_of_many_are_rewritten_too(tmp_path: Path) -> None:
