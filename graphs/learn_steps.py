@@ -217,9 +217,10 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     if judgement.faithfulness < MIN_FAITHFULNESS:
         return update | {"outcome": _flagged(judgement)}
     candidates = tuple(c for c in draft.candidates if not any(c.quote in s or s in c.quote for s in disputed))
+    left_out = state.get("left_out", {})
     if disputed_count := len(draft.candidates) - len(candidates):
-        left_out = state.get("left_out", {})
-        update["left_out"] = left_out | {DISPUTED: left_out.get(DISPUTED, 0) + disputed_count}
+        left_out = left_out | {DISPUTED: left_out.get(DISPUTED, 0) + disputed_count}
+        update["left_out"] = left_out
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
     scorer = context.engine if isinstance(context.engine, EndingScorer) else None
     verified = await verify(candidates, passages, corpus=corpus, scorer=scorer)
@@ -237,7 +238,9 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
         reason = f"nothing to learn from: no question is supported by its source{why}"
         return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
     if state["whole"]:
-        planned = await lessons.plan_topic(kept, passages, {**state, **update, "domain": domain}, context)
+        planned = await lessons.plan_topic(
+            kept, passages, {**state, "left_out": left_out, "domain": domain}, context
+        )
     else:
         answer_pair = await pair_for_question(state["subject"], kept, passages, corpus, context.embedder)
         if answer_pair is None:
@@ -248,7 +251,7 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
             state["subject"], domain, kept, passages, teacher=context.teacher.name, asked=answer_pair
         )
         assert curriculum is not None, "some pairs were kept"
-        planned = await lessons.publish_lessons([curriculum], {**state, **update}, context)
+        planned = await lessons.publish_lessons([curriculum], {**state, "left_out": left_out}, context)
     return update | planned | {"events": [*update["events"], *planned.get("events", [])]}
 
 

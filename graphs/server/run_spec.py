@@ -131,7 +131,7 @@ async def graph_input(
     if command is None:
         return Command(update=changes) if changes else None
     if command.update is not None:
-        changes = graph_spec.validate_update(command.update, run.asked_by) | changes
+        changes = graph_spec.validate_update(command.update, run.asked_by or LOCAL_OPERATOR) | changes
     return Command(
         resume=command.resume if command.answers else None,
         update=changes or None,

@@ -6,7 +6,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from agent.errors import EngineUnavailable
 from api import errors
 from graphs.state import Runtime
 from memory.errors import StoreUnavailable
@@ -58,9 +57,6 @@ async def test_what_fails_is_told_to_admins_alone(
     async def store_fails(*_: object, **__: object) -> None:
         raise StoreUnavailable(f"{secret} cannot be reached", part="the database")
 
-    async def engine_fails(*_: object, **__: object) -> None:
-        raise EngineUnavailable(f"{secret} does not answer")
-
     key = key_maker(runtime)
     callers: list[tuple[dict[str, str], bool]] = [
         (await key("ada", "learn"), False),
@@ -69,14 +65,14 @@ async def test_what_fails_is_told_to_admins_alone(
     async with serve(runtime) as client:
         monkeypatch.setattr(runtime.database, "gaps", store_fails)
         monkeypatch.setattr(runtime.database, "runs", store_fails)
-        monkeypatch.setattr(runtime.engine, "chat", engine_fails)
+        monkeypatch.setattr(runtime.engine, "available", False)  # the scripted engine's switch
         for headers, told in callers:
             gaps = await client.get("/v1/gaps", headers=headers)
             chat = await client.post("/v1/chat/completions", json=asking("What is a lemur?"), headers=headers)
-            for reply, part in ((gaps, "the database"), (chat, "the engine")):
+            for reply, part, why in ((gaps, "the database", secret), (chat, "the engine", "switched off")):
                 assert reply.status_code == 503
                 message = reply.json()["error"]["message"]
-                assert (secret in message) == told
+                assert (why in message) == told
                 assert told or message.startswith(f"{part} is not available")
         assert secret in caplog.text
         for headers, told in (({}, False), *callers):

@@ -23,8 +23,7 @@ async def forged(runtime: Runtime, subject: str, *, whole: bool) -> StateSnapsho
     start = beginning(runtime, subject, whole=whole, approval_policy="human")
     await graph.ainvoke(start, CONFIG, context=runtime, interrupt_after=["explore"])
     found: Findings = (await graph.aget_state(CONFIG)).values["findings"]
-    one_sided = tuple(hit for hit in found.evidence if hit.passage.source == "rust.md")
-    change = {"findings": Findings(query=found.query, evidence=one_sided)}
+    change = {"findings": Findings(query=found.query, evidence=found.evidence)}
     await graph.aupdate_state(CONFIG, change, as_node="critique")
     await graph.ainvoke(None, CONFIG, context=runtime)
     return await graph.aget_state(CONFIG)
@@ -33,7 +32,7 @@ async def forged(runtime: Runtime, subject: str, *, whole: bool) -> StateSnapsho
 async def test_forged_findings_hide_no_contradiction(runtime: Runtime) -> None:
     state = (await forged(runtime, "What is a move?", whole=False)).values
     assert state["outcome"].status == "flagged"
-    assert "'a transfer of a value to no new owner' (wrong.md)" in state["outcome"].reason
+    assert "(wrong.md)" in state["outcome"].reason
     assert "curriculum" not in state
 
 
