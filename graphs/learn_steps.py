@@ -213,7 +213,7 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     teachable = context.access.to_teach(domain)
     passages = {p.id: p for p in await context.episodic.get(ids, access=teachable)}
     judgement, disputed = await _judge_stored(state, passages, teachable, context)
-    update: Update = {"draft": None, "critique": judgement}
+    update: Update = {"draft": None, "judgement": judgement}
     if judgement.faithfulness < MIN_FAITHFULNESS:
         return update | {"outcome": _flagged(judgement)}
     candidates = tuple(c for c in draft.candidates if not any(c.quote in s or s in c.quote for s in disputed))

@@ -188,7 +188,7 @@ async def approval_question(state: LearnState, runtime: Runtime) -> dict[str, An
         "pairs": len(pairs),
         "dropped": state["dropped"],
         "left_out": state.get("left_out", {}),
-        "critique": state["critique"].model_dump(mode="json"),
+        "critique": state["judgement"].model_dump(mode="json"),
         "sample": [pair.model_dump(mode="json") for pair in pairs[::stride][:SAMPLE]],
     }
 

@@ -270,6 +270,9 @@ class LearnState(TypedDict, total=False):
     """Cleared in runs of several lessons, where every checkpoint would store it again."""
     found: FindingsSummary
     critique: Critique
+    judgement: Critique
+    """The critique at verification, of what the stores say. Whoever approves reads this one; it has a key of
+    its own because a client may have the first critique run at the same time."""
     draft: WrittenPairs | None
     """Cleared after verification: the verified pairs are then in the curriculum."""
     curriculum: Curriculum
