@@ -70,7 +70,15 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", min_length=1, description="Address that the api listens on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port that the api listens on.")
     graph_url: str | None = Field(
-        None, description="`redis://` URL of a FalkorDB server; default: embedded, in the home folder."
+        None,
+        description="URL of a FalkorDB server, such as `redis://USER:PASSWORD@HOST:6379`, or with TLS"
+        " `rediss://USER:PASSWORD@HOST:6379?ssl_ca_certs=FILE`; default: embedded, in the home folder.",
+    )
+    library_url: str | None = Field(
+        None,
+        pattern="^s3://[^/]+",
+        description="`s3://BUCKET/FOLDER` of an S3-compatible storage for passages and archived answers, with"
+        " the usual AWS_ variables for its address and credentials; default: in the home folder.",
     )
     database_url: str | None = Field(
         None,
@@ -293,6 +301,10 @@ class Settings(BaseSettings):
     def engine_socket(self) -> Path:
         """Unix socket of the vLLM server that `nightschool up` starts."""
         return unix_sockets.socket_path(self.path("engine"), "engine.sock")
+
+    def library_folder(self, name: str) -> str:
+        """URL or folder of a LanceDB database: `episodic` or `answers`."""
+        return f"{self.library_url.rstrip('/')}/{name}" if self.library_url else str(self.path(name))
 
     @property
     def relational_url(self) -> str:

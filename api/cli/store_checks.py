@@ -28,9 +28,9 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 
 def library(settings: Settings) -> Iterator[Finding]:
-    """Whether the LanceDB folder can be read."""
-    folder = settings.path("episodic")
-    if not folder.is_dir():
+    """Whether the LanceDB folder or storage can be read."""
+    folder = settings.library_folder("episodic")
+    if not settings.library_url and not Path(folder).is_dir():
         yield Finding("library", "ok", "LanceDB, which is created at the first start")
         return
     import lancedb
@@ -40,8 +40,12 @@ def library(settings: Settings) -> Iterator[Finding]:
         tables = connection.list_tables().tables
         rows = sum(connection.open_table(name).count_rows() for name in tables)
     except (OSError, RuntimeError, ValueError) as error:
-        action = f"restore {folder} from a backup, or move it away and ingest the documents again"
-        yield Finding("library", "failed", f"{folder} cannot be read ({error})", action)
+        action = (
+            "check NIGHTSCHOOL_LIBRARY_URL and the AWS_ variables"
+            if settings.library_url
+            else f"restore {folder} from a backup, or move it away and ingest the documents again"
+        )
+        yield Finding("library", "failed", f"{folder} cannot be read ({str(error)[:500]})", action)
         return
     yield Finding("library", "ok", f"LanceDB, {rows} rows in {folder}")
 
@@ -53,10 +57,12 @@ def graph(settings: Settings) -> Iterator[Finding]:
 
     from memory.errors import StoreUnavailable
     from memory.semantic import embedded
+    from memory.semantic.connection import redis_url
 
     if settings.graph_url is not None:
         try:
-            client = redis.Redis.from_url(settings.graph_url, socket_connect_timeout=PATIENCE_SECONDS)
+            url = redis_url(settings.graph_url)
+            client = redis.Redis.from_url(url, socket_connect_timeout=PATIENCE_SECONDS)
             modules = client.module_list()
         except (RedisError, OSError, ValueError) as error:
             action = "start FalkorDB there, or correct NIGHTSCHOOL_GRAPH_URL"

@@ -62,6 +62,14 @@ class SemanticMemory(Protocol):
         """What one user or conversation stated, latest first; ties are ordered by id."""
         ...
 
+    async def facts(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Fact, ...]:
+        """The facts of one owner's document, in its order."""
+        ...
+
+    async def count(self) -> int:
+        """How many facts are stored, also those that users stated."""
+        ...
+
     async def purge(self) -> None:
         """Leaves nothing of removed facts on the disk of the graph's server."""
         ...

@@ -6,35 +6,29 @@ An edge holds the whole fact as JSON, and as properties the values that queries 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC
 from hashlib import sha256
 from typing import Any
 
 from falkordb.asyncio import FalkorDB  # type: ignore[import-untyped]
 from falkordb.asyncio.graph import AsyncGraph  # type: ignore[import-untyped]
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import ResponseError
 
 from memory.errors import CorruptRecord, StoreUnavailable
 from memory.language.text import key
 from memory.records.access import Access
 from memory.records.knowledge import Fact
 from memory.semantic.base import checked_hops, keys
+from memory.semantic.connection import CONNECT_SECONDS, connect, redis_url, shown, store_errors
 
 BATCH = 500
 """Facts per write query; each query is atomic."""
 MAX_KEYS = 1000
 """Entities that one step of a graph walk starts from."""
 TIMEOUT_MS = 10_000
-CONNECT_SECONDS = 5.0
 CONSTRAINT_SECONDS = 30.0
 PURGE_SECONDS = 600.0
 """How long rewriting the server's file may take."""
-RETRIES = 5
 
 _ADD = """
 UNWIND $facts AS f
@@ -47,8 +41,10 @@ ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain,
 _KNOWN = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() RETURN r.id"
 _OF_DOCUMENT = """
 MATCH ()-[r:FACT {source: $source}]->()
-WHERE r.domain = $domain AND (r.owner = $owner OR (r.owner IS NULL AND $owner IS NULL)) RETURN r.id
+WHERE r.domain = $domain AND (r.owner = $owner OR (r.owner IS NULL AND $owner IS NULL)) RETURN r.id, r.body
 """
+_PAGE = "MATCH ()-[r:FACT]->() WHERE r.id > $after RETURN r.id AS id, r.body ORDER BY id LIMIT $limit"
+_COUNT = "MATCH ()-[r:FACT]->() RETURN count(r)"
 _REMOVE = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() DELETE r"
 _ORPHANS = "MATCH (e:Entity) WHERE NOT (e)--() DELETE e"
 _VISIBLE = """(r.said_by IS NULL OR r.said_by = $said_by)
@@ -87,28 +83,20 @@ class FalkorSemanticMemory:
 
     @classmethod
     async def open(cls, url_or_socket: str, graph: str = "nightschool") -> "FalkorSemanticMemory":
-        """Connects to `falkor://HOST:PORT`, `redis://...`, `unix://PATH` or the path of a socket.
+        """Connects to `redis://USER:PASSWORD@HOST:PORT`, `rediss://...` with TLS, or the path of a socket.
 
-        Creates missing indexes and constraints. Raises StoreUnavailable.
+        Creates missing indexes and constraints. Raises StoreUnavailable, and ValueError for a bad URL.
         """
-        url = url_or_socket if "://" in url_or_socket else f"unix://{url_or_socket}"
-        async with _store_errors(url):
-            # In a thread, because the constructor queries the server and blocks.
-            client = await asyncio.to_thread(
-                FalkorDB.from_url,
-                url,
-                socket_connect_timeout=CONNECT_SECONDS,
-                socket_timeout=TIMEOUT_MS / 1000 + CONNECT_SECONDS,
-            )
-            client.connection.set_retry(Retry(ExponentialBackoff(cap=1.0, base=0.05), RETRIES))
-            memory = cls(client, client.select_graph(graph))
+        client = await connect(url_or_socket, query_seconds=TIMEOUT_MS / 1000 + CONNECT_SECONDS)
+        memory = cls(client, client.select_graph(graph))
+        async with store_errors(shown(redis_url(url_or_socket))):
             await memory._create_constraints()
         return memory
 
     async def add(self, facts: Sequence[Fact]) -> int:
         new = {f.id: f for f in facts}
         written = 0
-        async with self._write_lock, _store_errors("the graph"):
+        async with self._write_lock, store_errors("the graph"):
             for first in range(0, len(new), BATCH):
                 ids = list(new)[first : first + BATCH]
                 known = {_safe(row[0]) for row in await self._read(_KNOWN, ids=[_unique(i) for i in ids])}
@@ -123,10 +111,10 @@ class FalkorSemanticMemory:
     ) -> int:
         kept_ids = {_unique(i) for i in keep}
         count = 0
-        async with self._write_lock, _store_errors("the graph"):
+        async with self._write_lock, store_errors("the graph"):
             document = {"source": _safe(source), "domain": domain, "owner": _digest(owner)}
             rows = await self._read(_OF_DOCUMENT, **document)
-            stale = [id_ for (id_,) in rows if id_ not in kept_ids]
+            stale = [id_ for id_, _ in rows if id_ not in kept_ids]
             for first in range(0, len(stale), BATCH):
                 batch = {"ids": stale[first : first + BATCH]}
                 result = await self._graph.query(_REMOVE, batch, timeout=TIMEOUT_MS)
@@ -148,7 +136,7 @@ class FalkorSemanticMemory:
         if not term_keys or limit < 1:
             return ()
         limits = _limits(access, said_by)
-        async with _store_errors("the graph"):
+        async with store_errors("the graph"):
             found: dict[str, Fact] = {}
             for query in (_BY_SUBJECT, _BY_OBJECT):
                 rows = await self._read(query, keys=term_keys, domain=domain, limit=limit, **limits)
@@ -169,7 +157,7 @@ class FalkorSemanticMemory:
         visited = set(frontier)
         found: dict[str, Fact] = {}
         limits = _limits(access, said_by)
-        async with _store_errors("the graph"):
+        async with store_errors("the graph"):
             for _ in range(checked_hops(hops)):
                 if not frontier:
                     break
@@ -186,19 +174,41 @@ class FalkorSemanticMemory:
         if not sources or limit < 1:
             return ()
         names = sorted(set(map(_safe, sources)))
-        async with _store_errors("the graph"):
+        async with store_errors("the graph"):
             rows = await self._read(_OF_DOCUMENTS, sources=names, limit=limit, **_limits(access, None))
         return tuple(_fact(body) for _, body in rows)
 
     async def said(self, said_by: str, *, limit: int = 200) -> tuple[Fact, ...]:
         if limit < 1:
             return ()
-        async with _store_errors("the graph"):
+        async with store_errors("the graph"):
             rows = await self._read(_SAID, said_by=_digest(said_by), limit=limit)
         return tuple(_fact(body) for body, *_ in rows)
 
+    async def facts(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Fact, ...]:
+        document = {"source": _safe(source), "domain": domain, "owner": _digest(owner)}
+        async with store_errors("the graph"):
+            rows = await self._read(_OF_DOCUMENT, **document)
+        return tuple(sorted((_fact(body) for _, body in rows), key=lambda each: (each.start, each.id)))
+
+    async def everything(self) -> AsyncIterator[Fact]:
+        """All facts, for a backup. Raises StoreUnavailable."""
+        last = ""
+        while True:
+            async with store_errors("the graph"):
+                rows = await self._read(_PAGE, after=last, limit=BATCH)
+            for _, body in rows:
+                yield _fact(body)
+            if len(rows) < BATCH:
+                return
+            last = rows[-1][0]
+
+    async def count(self) -> int:
+        async with store_errors("the graph"):
+            return int((await self._read(_COUNT))[0][0])
+
     async def purge(self) -> None:
-        async with self._write_lock, _store_errors("the graph"):
+        async with self._write_lock, store_errors("the graph"):
             await self._graph.query(_ORPHANS, timeout=TIMEOUT_MS)
             server = self._client.connection
             await server.delete(f"telemetry{{{self._graph.name}}}")  # FalkorDB's stream of the latest queries
@@ -311,18 +321,3 @@ def _fact(body: str) -> Fact:
         return Fact.model_validate_json(body)
     except ValueError as error:
         raise CorruptRecord(f"a stored fact cannot be read: ingest its document again ({error})") from error
-
-
-@asynccontextmanager
-async def _store_errors(what: str) -> AsyncIterator[None]:
-    """Turns connection and query errors into StoreUnavailable."""
-    try:
-        yield
-    except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-        raise StoreUnavailable(
-            f"{what} cannot be reached: start it with `nightschool up`, or set NIGHTSCHOOL_GRAPH_URL"
-            f" ({error})",
-            part="the graph",
-        ) from error
-    except RedisError as error:
-        raise StoreUnavailable(f"{what} refused a query: {error}", part="the graph") from error

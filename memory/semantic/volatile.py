@@ -85,6 +85,14 @@ class VolatileSemanticMemory:
         latest_first = sorted(found, key=lambda f: (-(f.said_at or _NEVER).timestamp(), f.id))
         return tuple(latest_first[: max(0, limit)])
 
+    async def facts(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Fact, ...]:
+        document = (source, domain, owner)
+        theirs = [f for f in self._facts.values() if (f.source, f.domain, f.owner) == document]
+        return tuple(sorted(theirs, key=lambda each: (each.start, each.id)))
+
+    async def count(self) -> int:
+        return len(self._facts)
+
     async def purge(self) -> None:
         """Does nothing; there is no disk."""
 
