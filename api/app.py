@@ -24,6 +24,7 @@ from api.nightschool import (
     audit,
     calibrations,
     documents,
+    exchange,
     experiments,
     feedback,
     gaps,
@@ -65,6 +66,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         adapters,
         audit,
         calibrations,
+        exchange,
         experiments,
         annotation_batches,
         grants,
@@ -95,6 +97,8 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
     errors.add_handlers(app)
 
     def body_limit(path: str) -> int | None:
+        if path == exchange.IMPORT_PATH:
+            return exchange.LINE_BYTES * settings.max_document_bytes
         uploads = (documents.PATH, annotation_batches.IMPORT_PATH)
         return settings.max_document_bytes if path in uploads else None
 

@@ -39,6 +39,7 @@ from api.item_loops import sweep_expired_items
 from api.langgraph.cron_runs import CronRuns
 from api.langgraph.run_service import RunService
 from api.rate_limits import RateLimits
+from api.store_loops import maintain_stores
 from api.supervisor.components import graph_address
 from graphs import chat as chatting
 from graphs.server import threads
@@ -81,6 +82,7 @@ from memory.server.audit import HEADS
 from memory.server.crons import Crons
 from memory.server.grants import Grants
 from memory.server.keys import ApiKeys
+from memory.server.sole_writer import sole_writer
 from memory.server.store import ItemStore, open_item_store
 from memory.server.webhooks import Webhooks
 
@@ -165,7 +167,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         scrubber = Scrubber(settings.privacy_policies, await _privacy_key(settings, database))
         warming_scrubber = asyncio.create_task(asyncio.to_thread(scrubber.warm))
         stack.callback(warming_scrubber.cancel)
-        episodic = await LanceEpisodicMemory.open(settings.path("episodic"), embedder)
+        episodic = await LanceEpisodicMemory.open(settings.library_folder("episodic"), embedder)
         semantic = await FalkorSemanticMemory.open(graph_address(settings))
         stack.push_async_callback(semantic.aclose)
         settings.path(SHARED).mkdir(exist_ok=True)
@@ -195,7 +197,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             annotations=Annotations(database),
             nights=NightStore(database),
             grants=Grants(database, audit_heads=settings.path(HEADS)),
-            answers=await LanceAnswerArchive.open(settings.path("answers"), embedder),
+            answers=await LanceAnswerArchive.open(settings.library_folder("answers"), embedder),
             pseudonym_key=await get_secret(database, PSEUDONYMS),
             approvals=Approvals(approver_database, approval_signer(settings.home)),
             outbox=outbox,
@@ -240,6 +242,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             follow_experiments(experiments),
             check_experiments(experiments, experiment_checks(runtime, runtime.feedback)),
             sweep_expired_items(items),
+            maintain_stores(runtime.episodic, runtime.answers),
         )
         yield Service(
             settings=settings,
@@ -259,7 +262,9 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             items=items,
             model_folder=model.folder,
             read_document=readers.read,
-            document_writer=DocumentWriter(runtime.episodic, runtime.semantic),
+            document_writer=DocumentWriter(
+                runtime.episodic, runtime.semantic, partial(sole_writer, database)
+            ),
             rate_limits=rate_limits,
             embedding_lock=asyncio.Lock(),
             teacher_answers=teacher_answers,

@@ -1,7 +1,9 @@
 """LanceDB tables of texts with vectors: opens and compacts them, and translates their errors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,8 +22,13 @@ KEEP_VERSIONS = timedelta(hours=1)
 """How long old table versions stay, for readers that started on them."""
 OWNER = "owner"
 """Column with the owner of a row; null if the row is shared."""
+UNIQUE = {"lance-schema:unenforced-primary-key": "true"}
+"""Marks the column of `merge_insert`. Two writers of one new id then conflict, and the later one tries again;
+without it both rows would stay."""
 PURGE_SECONDS = 1.0
 """How long a search may still use what is purged."""
+ROWS_COPIED = 10_000
+"""Rows that a copy writes at once."""
 MAX_IDS = 500
 """Ids in one filter expression."""
 
@@ -31,11 +38,14 @@ async def open_table(
 ) -> AsyncTable:
     """Opens a table of a folder or an s3:// URL, and creates it if missing.
 
-    It has these text columns, `owner`, which may be null, and a `vector`. A table without owners gets them:
-    its rows are shared. `what` names its rows in messages. Raises StoreUnavailable, with `remedy` if the
-    stored vectors have another dimension.
+    It has these text columns, of which `id` is unique, `owner`, which may be null, and a `vector`. A table
+    without owners gets them: its rows are shared. `what` names its rows in messages. Raises StoreUnavailable,
+    with `remedy` if the stored vectors have another dimension.
     """
-    fields = [pa.field(text, pa.string(), nullable=False) for text in texts]
+    fields = [
+        pa.field(text, pa.string(), nullable=False, metadata=UNIQUE if text == "id" else None)
+        for text in texts
+    ]
     fields.append(pa.field(OWNER, pa.string()))
     vector = pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False)
     async with store_errors(f"{what} in {path}"):
@@ -52,10 +62,53 @@ async def open_table(
     return table
 
 
+async def copy_database(source: str, target: Path | str) -> dict[str, int]:
+    """Copies all tables, each as it is now, to a folder or URL where they do not exist; returns their rows.
+
+    Others may write meanwhile. Indices are not copied. Raises StoreUnavailable.
+    """
+    counts: dict[str, int] = {}
+    async with store_errors(f"the tables in {source}"):
+        if "://" not in source and not await asyncio.to_thread(Path(source).is_dir):
+            return counts
+        original, copy = await lancedb.connect_async(source), await lancedb.connect_async(str(target))
+        for name in (await original.list_tables()).tables:
+            table = await original.open_table(name)
+            await table.checkout(await table.version())  # what comes later is not copied
+            new = await copy.create_table(name, schema=await table.schema())
+            batches: list[pa.RecordBatch] = []
+            async for batch in await table.query().to_batches():
+                batches.append(batch)
+                if sum(each.num_rows for each in batches) >= ROWS_COPIED:
+                    await new.add(pa.Table.from_batches(batches))
+                    batches = []
+            if batches:
+                await new.add(pa.Table.from_batches(batches))
+            counts[name] = await new.count_rows()
+    return counts
+
+
 async def compact(table: AsyncTable, writes: int) -> None:
     """Compacts the table after every WRITES_PER_COMPACTION: many small fragments make every search slow."""
     if writes % WRITES_PER_COMPACTION == 0:
         await table.optimize(cleanup_older_than=KEEP_VERSIONS)
+
+
+class Maintenance:
+    """What `compact` leaves after the last writes, and the removal of versions that have become old."""
+
+    def __init__(self, table: AsyncTable, clock: Callable[[], float] = time.monotonic) -> None:
+        self._table = table
+        self._clock = clock
+        self._version = -1
+        self._done_at = float("-inf")
+
+    async def run(self) -> None:
+        """Optimizes the table if it changed since the last time, or old versions may have to go."""
+        aged = self._clock() - self._done_at > KEEP_VERSIONS.total_seconds()
+        if aged or await self._table.version() != self._version:
+            await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
+            self._version, self._done_at = await self._table.version(), self._clock()
 
 
 async def purge(table: AsyncTable, indexed: str | None = None) -> None:
@@ -98,6 +151,18 @@ async def store_errors(what: str) -> AsyncIterator[None]:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         raise StoreUnavailable(
-            f"{what}: LanceDB failed; check that its folder is writable and has space ({error})",
-            part="the vector store",
+            f"{what}: LanceDB failed; {_remedy(str(error))}", part="the vector store"
         ) from error
+
+
+def _remedy(error: str) -> str:
+    """What to do about an error of LanceDB; those of a storage by URL are dumps of many lines."""
+    codes = re.findall(r"<Code>(\w+)</Code>", error)
+    if codes:
+        return f"the storage answered {codes[-1]}: check NIGHTSCHOOL_LIBRARY_URL and the AWS_ variables"
+    if "s3://" in error or 'store: "S3"' in error:
+        return (
+            "the storage cannot be reached: check AWS_ENDPOINT_URL, AWS_REGION and AWS_ALLOW_HTTP"
+            f" ({error[:300]})"
+        )
+    return f"check that its folder is writable and has space ({error})"

@@ -1,18 +1,12 @@
 """`nightschool interactions`: list the logged chat turns, show one, export a period."""
 
-import sys
-from collections.abc import Iterable
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from api.cli.shell import FAILED, AsJson, console, disk_trouble, print_json, segment, service, stop
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import TextIO
+from api.cli.output_file import copy_lines, output_file
+from api.cli.shell import AsJson, console, print_json, segment, service
 
 app = typer.Typer()
 Since = Annotated[str | None, typer.Option(help="Turns from this date or time on, in UTC.")]
@@ -92,35 +86,10 @@ def export(
     until: Until = None,
 ) -> None:
     """Export the turns of a period with their feedback, one JSON object a line."""
-    with service() as client, _output(file) as output:
-        count = _copy(client.lines("/v1/interactions/export", since=since, until=until), output)
+    with service() as client, output_file(file) as output:
+        count = copy_lines(client.lines("/v1/interactions/export", since=since, until=until), output)
     if file is not None:
         console().print(f"Wrote {count} turns to {file}.", markup=False)
-
-
-@contextmanager
-def _output(file: Path | None) -> "Iterator[TextIO]":
-    """The file to write, which takes its place only once it is complete; or the terminal."""
-    if file is None:
-        yield sys.stdout
-        return
-    part = file.with_name(f"{file.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as output:
-            yield output
-        part.replace(file)
-    except OSError as error:
-        stop(disk_trouble(error), FAILED)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _copy(lines: Iterable[str], output: "TextIO") -> int:
-    count = 0
-    for line in lines:
-        output.write(line + "\n")
-        count += 1
-    return count
 
 
 def _said(given: dict[str, Any]) -> str:

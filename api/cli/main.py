@@ -14,9 +14,11 @@ from api.cli import (
     adapters,
     annotate,
     audit,
+    backup,
     calibrate,
     chat,
     doctor,
+    exchange,
     feedback,
     gaps,
     grants,
@@ -91,7 +93,17 @@ app.add_typer(
 app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
 app.add_typer(audit.app, name="audit", help="List and verify who approved, promoted, forgot or granted what.")
 app.add_typer(grants.app, name="grants", help="Give owners of keys a domain, which closes it to others.")
-app.add_typer(memory.app, name="memory", help="Forget users, documents and single records in all stores.")
+memory.app.command("stats")(exchange.stats)
+memory.app.command("show")(exchange.show)
+memory.app.command("export")(exchange.export)
+memory.app.command("import")(exchange.import_)
+memory.app.command("backup")(backup.backup)
+memory.app.command("restore")(backup.restore)
+app.add_typer(
+    memory.app,
+    name="memory",
+    help="Show, export and import the library; back up and restore everything; forget what is in any store.",
+)
 app.add_typer(privacy.app, name="privacy", help="Show what was encrypted in place of personal data.")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
 app.add_typer(webhooks.app, name="webhooks", help="Show the secret that verifies your webhooks.")

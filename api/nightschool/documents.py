@@ -13,6 +13,7 @@ from api.auth import AccessDep, CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from memory.ingest.documents import RawDocument
+from memory.ingest.exchange import ExportedDocument, contents
 from memory.ingest.loaders.formats import declared_charset, media_type
 from memory.ingest.sources import checked_source
 from memory.ingest.writer import IngestReport, Place, Removed
@@ -60,9 +61,9 @@ async def add(
         source=source, data=data, media_type=kind, charset=declared_charset(declared), title=title
     )
     owner = access.owner_of_new(domain)
-    contents = await service.read_document(document, domain, owner)
+    read = await service.read_document(document, domain, owner)
     place, writer = Place(source, domain, owner), service.document_writer
-    return await (writer.compare if dry_run else writer.store)(place, contents)
+    return await (writer.compare if dry_run else writer.store)(place, read)
 
 
 @router.delete(PATH, responses=openai_errors(400, 403, 422, 503))
@@ -97,3 +98,21 @@ async def listing(
     documents = await service.runtime.episodic.documents(access=access, domain=domain)
     sources = sorted({each.source for each in documents if each.source > after})
     return Documents(domain=domain, sources=sources[:limit])
+
+
+@router.get(f"{PATH}/contents", responses=openai_errors(422, 503))
+async def stored_contents(
+    service: ServiceDep,
+    access: AccessDep,
+    source: Annotated[str, Query(min_length=1, max_length=2000)],
+    domain: Domain | None = None,
+) -> list[ExportedDocument]:
+    """What is stored of the documents of this name that the caller may read: passages and facts."""
+    runtime = service.runtime
+    named = await runtime.episodic.documents(access=access, domain=domain, sources={source})
+    return [
+        await contents(
+            Place(each.source, each.domain, each.owner), episodic=runtime.episodic, semantic=runtime.semantic
+        )
+        for each in named
+    ]

@@ -50,7 +50,7 @@ async def forget(
         databases=service.settings.database_urls,
     )
     async with (
-        service.document_writer.lock,
+        service.document_writer.alone(),
         runtime.audit.acting("memory.forget", by=caller.name, subject=units[1], details={"kind": kind}),
     ):
         return await erasure.forget(target)

@@ -73,6 +73,11 @@ class Database:
         self._engine = engine
         self._clock = clock
 
+    @property
+    def shared(self) -> bool:
+        """Whether several api processes may use it at once; only one may use a SQLite file."""
+        return self._engine.dialect.name != "sqlite"
+
     async def open_gap(self, gap: Gap) -> Gap:
         """Saves a gap and returns it, or returns the owner's existing gap for the same question and domain.
 

@@ -62,6 +62,21 @@ class EpisodicMemory(Protocol):
         """The stored documents, of these sources or all, by source, domain and owner."""
         ...
 
+    async def passages(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Passage, ...]:
+        """The passages of one owner's document, in its order."""
+        ...
+
+    async def count(self) -> int:
+        """How many passages are stored."""
+        ...
+
+    async def maintain(self) -> None:
+        """Compacts the files, brings the indices up to date and removes old versions, if it is time to.
+
+        Searches go on meanwhile.
+        """
+        ...
+
     async def purge(self) -> None:
         """Leaves nothing of removed passages on the disk."""
         ...

@@ -27,6 +27,7 @@ from memory.records.access import Access
 from memory.records.knowledge import Evidence, Passage
 from memory.vector_tables import (
     MAX_IDS,
+    Maintenance,
     compact,
     open_table,
     purge,
@@ -47,6 +48,7 @@ class LanceEpisodicMemory:
         self._embedder = embedder
         self._write_lock = asyncio.Lock()
         self._writes = 0
+        self._maintenance = Maintenance(table)
 
     @classmethod
     async def open(cls, path: Path | str, embedder: Embedder) -> "LanceEpisodicMemory":
@@ -76,8 +78,7 @@ class LanceEpisodicMemory:
     async def remove(
         self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
     ) -> int:
-        is_theirs = "owner IS NULL" if owner is None else f"owner = {quoted(owner)}"
-        where = f"source = {quoted(source)} AND domain = {quoted(domain)} AND {is_theirs}"
+        where = _of_document(source, domain, owner)
         if keep:
             where += f" AND id NOT IN ({', '.join(map(quoted, keep))})"
         async with self._write_lock, store_errors("the passages"):
@@ -136,6 +137,20 @@ class LanceEpisodicMemory:
             rows = await query.to_list()
         return documents_of((row["source"], row["domain"], row["owner"], row["id"]) for row in rows)
 
+    async def passages(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Passage, ...]:
+        async with store_errors("the passages"):
+            query = self._table.query().where(_of_document(source, domain, owner))
+            rows = await query.select(["id", "body"]).to_list()
+        return tuple(sorted(map(_passage, rows), key=lambda each: (each.start, each.id)))
+
+    async def count(self) -> int:
+        async with store_errors("the passages"):
+            return await self._table.count_rows()
+
+    async def maintain(self) -> None:
+        async with self._write_lock, store_errors("the passages"):
+            await self._maintenance.run()
+
     async def purge(self) -> None:
         async with self._write_lock, store_errors("the passages"):
             await purge(self._table, "searched")
@@ -162,6 +177,11 @@ def _rows(passages: Sequence[Passage], embedder: Embedder, schema: pa.Schema) ->
         for p, text, vector in zip(passages, texts, vectors, strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _of_document(source: str, domain: str, owner: str | None) -> str:
+    theirs = "owner IS NULL" if owner is None else f"owner = {quoted(owner)}"
+    return f"source = {quoted(source)} AND domain = {quoted(domain)} AND {theirs}"
 
 
 def _passage(row: dict[str, Any]) -> Passage:

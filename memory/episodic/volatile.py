@@ -74,6 +74,17 @@ class VolatileEpisodicMemory:
             (p.source, p.domain, p.owner, p.id) for p in passages if sources is None or p.source in sources
         )
 
+    async def passages(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Passage, ...]:
+        document = (source, domain, owner)
+        theirs = [p for p in self._passages.values() if (p.source, p.domain, p.owner) == document]
+        return tuple(sorted(theirs, key=lambda each: (each.start, each.id)))
+
+    async def count(self) -> int:
+        return len(self._passages)
+
+    async def maintain(self) -> None:
+        """Does nothing; there is no disk."""
+
     async def purge(self) -> None:
         """Does nothing; there is no disk."""
 

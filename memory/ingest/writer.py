@@ -1,7 +1,8 @@
 """Stores and removes documents; those that wait at the same time are committed together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import NamedTuple
 
 from memory.episodic.base import EpisodicMemory, fingerprint
@@ -70,13 +71,25 @@ class _Write(NamedTuple):
 class DocumentWriter:
     """The only writer of documents in a process: two ingests of one document would mix."""
 
-    def __init__(self, episodic: EpisodicMemory, semantic: SemanticMemory) -> None:
+    def __init__(
+        self,
+        episodic: EpisodicMemory,
+        semantic: SemanticMemory,
+        sole_writer: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+    ) -> None:
+        """`sole_writer` keeps out the writers of other processes while its block runs."""
         self._episodic = episodic
         self._semantic = semantic
-        self.lock = asyncio.Lock()
-        """Held while documents are stored or removed."""
+        self._sole_writer = sole_writer
+        self._lock = asyncio.Lock()
         self._waiting: list[_Write] = []
         self._task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Keeps all others from storing and removing documents while the block runs."""
+        async with self._lock, self._sole_writer():
+            yield
 
     async def store(self, place: Place, contents: Contents) -> IngestReport:
         """Stores the document, unless it is stored unchanged. Raises StoreUnavailable.
@@ -99,31 +112,31 @@ class DocumentWriter:
     async def remove(self, place: Place) -> Removed:
         """Removes the document from vectors, full text and graph. Raises StoreUnavailable."""
         source, domain, owner = place
-        async with self.lock:
+        async with self.alone():
             passages = await self._episodic.remove(source, domain=domain, owner=owner)
             facts = await self._semantic.remove(source, domain=domain, owner=owner)
         return Removed(passages=passages, facts=facts)
 
     async def _write_waiting(self) -> None:
         while self._waiting:
-            async with self.lock:
+            async with self._lock:
                 batch = self._next_batch()
                 try:
-                    await self._write(batch)
+                    await self._write_alone(batch)
                 except StorageError as error:
                     if len(batch) == 1:
                         _fail(batch, error)
                         continue
                     for each in batch:  # one of them may be to blame
-                        await self._write_alone(each)
+                        await self._write_one(each)
                 except BaseException as error:
                     _fail([*batch, *self._waiting], error)
                     self._waiting.clear()
                     raise
 
-    async def _write_alone(self, write: _Write) -> None:
+    async def _write_one(self, write: _Write) -> None:
         try:
-            await self._write([write])
+            await self._write_alone([write])
         except StorageError as error:
             _fail([write], error)
 
@@ -141,10 +154,15 @@ class DocumentWriter:
         self._waiting = rest
         return list(batch.values())
 
+    async def _write_alone(self, batch: Sequence[_Write]) -> None:
+        async with self._sole_writer():
+            await self._write(batch)
+
     async def _write(self, batch: Sequence[_Write]) -> None:
         stored = await self._fingerprints([write.place for write in batch])
         changed = [w for w in batch if stored.get(w.place) != fingerprint(p.id for p in w.contents.passages)]
-        await self._semantic.add([fact for write in changed for fact in write.contents.facts])
+        # Also of unchanged documents: the rules that find facts may have changed.
+        await self._semantic.add([fact for write in batch for fact in write.contents.facts])
         await self._episodic.add([passage for write in changed for passage in write.contents.passages])
         for write in batch:
             (source, domain, owner), contents = write.place, write.contents

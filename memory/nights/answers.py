@@ -34,6 +34,13 @@ class AnswerArchive(Protocol):
         """All answers, by id."""
         ...
 
+    async def maintain(self) -> None:
+        """Compacts the files, brings the indices up to date and removes old versions, if it is time to.
+
+        Searches go on meanwhile.
+        """
+        ...
+
     async def purge(self) -> None:
         """Leaves nothing of removed answers on the disk."""
         ...

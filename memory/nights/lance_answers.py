@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
@@ -16,6 +17,7 @@ from memory.records.access import Access
 from memory.records.nights import ArchivedAnswer
 from memory.vector_tables import (
     MAX_IDS,
+    Maintenance,
     compact,
     open_table,
     purge,
@@ -37,6 +39,7 @@ class LanceAnswerArchive:
         self._embedder = embedder
         self._write_lock = asyncio.Lock()
         self._writes = 0
+        self._maintenance = Maintenance(table)
 
     @classmethod
     async def open(cls, path: Path | str, embedder: Embedder) -> "LanceAnswerArchive":
@@ -65,8 +68,9 @@ class LanceAnswerArchive:
             for a, vector in zip(unique.values(), vectors, strict=True)
         ]
         async with self._write_lock, store_errors(_WHAT):
+            table = pa.Table.from_pylist(rows, schema=await self._table.schema())
             merge = self._table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            result = await merge.execute(rows)
+            result = await merge.execute(table)
             await self._compact_if_due()
         return int(result.num_inserted_rows)
 
@@ -104,6 +108,10 @@ class LanceAnswerArchive:
         async with store_errors(_WHAT):
             rows = await self._table.query().select(["id", "body"]).to_list()
         return tuple(sorted((_answer(row) for row in rows), key=lambda answer: answer.id))
+
+    async def maintain(self) -> None:
+        async with self._write_lock, store_errors(_WHAT):
+            await self._maintenance.run()
 
     async def purge(self) -> None:
         async with self._write_lock, store_errors(_WHAT):

@@ -50,5 +50,8 @@ class VolatileAnswerArchive:
     async def list(self) -> tuple[ArchivedAnswer, ...]:
         return tuple(self._answers[id_] for id_ in sorted(self._answers))
 
+    async def maintain(self) -> None:
+        """Does nothing; there is no disk."""
+
     async def purge(self) -> None:
         """Does nothing; there is no disk."""

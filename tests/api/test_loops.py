@@ -13,6 +13,7 @@ from agent.loops import Loop
 from api.adapter_loops import follow_registry, keep_adapters_loaded
 from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
 from api.item_loops import sweep_expired_items
+from api.store_loops import maintain_stores
 from graphs.server import threads
 from graphs.server.executor import Executor
 from graphs.server.retention import interaction_retention
@@ -38,6 +39,7 @@ LOOPS = (
     "experiments",
     "experiment checks",
     "expired items",
+    "store maintenance",
 )
 TASKS = {
     "agent/chat/answer_from_sources.py": "a search that an answer awaits",
@@ -91,6 +93,7 @@ def all_loops(executor: Executor, runtime: Runtime) -> dict[str, Loop]:
         follow_experiments(runtime.experiments),
         check_experiments(runtime.experiments, experiment_checks(runtime, runtime.feedback)),
         sweep_expired_items(cast(Any, SimpleNamespace(sweep_ttl=nothing))),
+        maintain_stores(runtime.episodic, runtime.answers),
     )
     return {loop.name: loop for loop in found}
 

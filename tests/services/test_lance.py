@@ -11,7 +11,7 @@ from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StoreUnavailable
 from memory.records.access import EVERYTHING, SHARED
-from memory.vector_tables import WRITES_PER_COMPACTION
+from memory.vector_tables import KEEP_VERSIONS, WRITES_PER_COMPACTION, Maintenance
 from tests.support.documents import passage
 
 pytestmark = pytest.mark.services
@@ -38,6 +38,58 @@ async def test_many_small_writes_are_compacted_and_all_found(tmp_path: Path) -> 
     assert hit.passage.source == "7.md"
     table = await (await lancedb.connect_async(str(tmp_path / "e"))).open_table("passages")
     assert (await table.stats())["fragment_stats"]["num_fragments"] < WRITES_PER_COMPACTION
+
+
+async def test_maintenance_compacts_the_last_writes_and_removes_old_versions(tmp_path: Path) -> None:
+    store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
+    for n in range(5):
+        await store.add([passage(f"Passage number {n}.", source=f"{n}.md")])
+    table = await (await lancedb.connect_async(str(tmp_path / "e"))).open_table("passages")
+    maintenance = Maintenance(table, clock := SimpleClock())
+    assert (await table.stats())["fragment_stats"]["num_fragments"] == 5
+    await maintenance.run()
+    await table.checkout_latest()
+    assert (await table.stats())["fragment_stats"]["num_fragments"] == 1
+    assert (await table.index_stats("searched_idx")).num_unindexed_rows == 0
+    version = await table.version()
+    await maintenance.run()
+    clock.now += 10 * KEEP_VERSIONS.total_seconds()
+    await maintenance.run()
+    assert await table.version() == version, "nothing changed, so there is nothing to write"
+    await store.maintain()
+    assert len(await store.documents(access=EVERYTHING)) == 5
+
+
+async def test_searches_go_on_during_maintenance_and_writes_follow_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Maintenance) -> None:
+        begun.set()
+        await go_on.wait()
+
+    store = await LanceEpisodicMemory.open(tmp_path / "e", HashingEmbedder())
+    await store.add([passage("Before.", source="1.md")])
+    monkeypatch.setattr(Maintenance, "run", slow)
+    maintaining = asyncio.create_task(store.maintain())
+    await begun.wait()
+    writing = asyncio.create_task(store.add([passage("After.", source="2.md")]))
+    for by in ("vector", "text"):
+        assert len(await store.search("before", by=by, limit=5, access=EVERYTHING)) == 1
+    assert not writing.done()
+    go_on.set()
+    await maintaining
+    assert await writing == 1
+
+
+class SimpleClock:
+    """A clock in seconds."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 async def test_thousands_of_passages_are_kept_while_the_rest_is_forgotten(tmp_path: Path) -> None:

@@ -116,3 +116,31 @@ async def test_a_removed_document_is_in_neither_store(
         assert [hit.passage.owner for hit in hits] == ["ann"]
     assert [f.owner for f in await semantic.about(["zorble"], access=EVERYTHING)] == ["ann"]
     assert (await writer.remove(mine[0])).passages == 0
+
+
+async def test_writers_of_several_processes_take_turns(
+    episodic: CountingEpisodicMemory, semantic: VolatileSemanticMemory
+) -> None:
+    """Two versions of a document that are stored at the same time: one of them stays, not a mixture."""
+    lock = asyncio.Lock()  # as `memory.server.sole_writer` across processes
+
+    def sole_writer() -> asyncio.Lock:
+        return lock
+
+    writers = [DocumentWriter(episodic, semantic, sole_writer) for _ in range(2)]
+    async with writers[0].alone():
+        storing = asyncio.create_task(writers[1].store(*contents("a.md", "A lamp burns oil.")))
+        await asyncio.sleep(0.01)
+        assert await episodic.count() == 0
+    await asyncio.gather(storing, writers[0].store(*contents("a.md", "A lamp burns gas.")))
+    assert await episodic.count() == 1
+
+
+async def test_new_facts_of_an_unchanged_document_are_stored(
+    writer: DocumentWriter, semantic: VolatileSemanticMemory
+) -> None:
+    place, read_before = contents("a.md", "A lamp is a light that burns oil.")
+    await writer.store(place, read_before._replace(facts=()))
+    assert read_before.facts
+    assert (await writer.store(place, read_before)).unchanged == 1
+    assert await semantic.count() == len(read_before.facts)
