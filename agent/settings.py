@@ -17,6 +17,7 @@ from memory import unix_sockets
 from memory.records.approvals import ApprovalPolicy
 from memory.records.base import Domain
 from memory.records.interactions import UnsurePolicy
+from memory.web.search.configured import parse_search_apis
 
 PREFIX = "NIGHTSCHOOL_"
 SHARED = "shared"
@@ -138,6 +139,19 @@ class Settings(BaseSettings):
     teacher_model: str = Field("", description="Name of the model at teacher_url.")
     teacher_key: SecretStr = Field(SecretStr("none"), description="API key for teacher_url.")
     teacher_timeout: float = Field(60.0, gt=0, description="Seconds to wait for one reply of the teacher.")
+    search_apis: str = Field(
+        "",
+        description="Search APIs that learn runs may use if they are told to, as `searxng=URL` or"
+        " `mediawiki=URL` (its api.php) separated by commas; default: none, and no run uses the web.",
+    )
+    search_domains: Path | None = Field(
+        None,
+        description="TOML file with the `trusted` and `blocked` domains of the web and the `weights` of"
+        " others; default: all count the same.",
+    )
+    search_pages: int = Field(
+        8, ge=2, le=50, description="Most pages that one learn run fetches from the web."
+    )
     domain: Domain | None = Field(
         None, description="Domain of questions that match no taught domain; default: `general`."
     )
@@ -240,6 +254,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}TEACHER={self.teacher} needs {PREFIX}TEACHER_URL: set the teacher model's URL"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _search_apis_are_known(self) -> Self:
+        try:
+            parse_search_apis(self.search_apis)
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}SEARCH_APIS: {error}") from None
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """The learn graph: the order of the steps of a run that learns something, or forgets a lesson.
 
-The steps are in `attempts`, `learn_steps`, `lessons`, `handover` and `forget`.
+The steps are in `attempts`, `learn_steps`, `web_steps`, `lessons`, `handover` and `forget`.
 """
 
 from functools import partial, wraps
@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime as Injected
 from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
-from graphs import attempts, handover, lessons
+from graphs import attempts, handover, lessons, web_steps
 from graphs import learn_steps as steps
 from graphs.forget import forget
 from graphs.state import LearnState, Limits, Runtime, Update
@@ -39,8 +39,9 @@ def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnSt
         graph.add_node(name, measured(step) if name in WORK else step)
     graph.add_conditional_edges(START, first_step, ["attempt", "forget"])
     for name, next_step in NEXT.items():
-        graph.add_conditional_edges(name, partial(next_or_report, next_step=next_step), [next_step, "report"])
-    graph.add_conditional_edges("critique", after_critique, ["refine", "curriculum", "report"])
+        targets = [next_step, "report", *(["search_web"] if name in BEFORE_WEB else [])]
+        graph.add_conditional_edges(name, partial(next_or_report, next_step=next_step), targets)
+    graph.add_conditional_edges("critique", after_critique, ["refine", "curriculum", "search_web", "report"])
     targets = ["next_lesson", "hand_over", "ask_again", "report"]
     graph.add_conditional_edges("promote", after_promotion, targets)
     graph.add_edge("refine", "explore")
@@ -67,14 +68,18 @@ def first_step(state: LearnState) -> Literal["attempt", "forget"]:
 
 
 def next_or_report(state: LearnState, next_step: str) -> str:
-    """The next step, or the report if the run has an outcome."""
-    return "report" if "outcome" in state else next_step
+    """The next step, the web if that is due, or the report if the run has an outcome."""
+    if "outcome" in state:
+        return "report"
+    return "search_web" if state.get("web_due") else next_step
 
 
-def after_critique(state: LearnState) -> Literal["refine", "curriculum", "report"]:
+def after_critique(state: LearnState) -> Literal["refine", "curriculum", "search_web", "report"]:
     """Searches again, writes a curriculum, or ends the run, by the verdict."""
     if "outcome" in state:
         return "report"
+    if state.get("web_due"):
+        return "search_web"
     judgement = state.get("critique")  # None if a client wrote in its place: verification judges again
     return "refine" if judgement is not None and judgement.verdict == "refine" else "curriculum"
 
@@ -97,6 +102,7 @@ STEPS = {
     "attempt": attempts.attempt,
     "detect": steps.detect,
     "explore": steps.explore,
+    "search_web": web_steps.search_web,
     "critique": steps.judge_findings,
     "refine": steps.refine,
     "curriculum": steps.write_candidates,
@@ -109,13 +115,14 @@ STEPS = {
     "ask_again": attempts.ask_again,
     "report": steps.report,
 }
-WORK = frozenset({"attempt", "detect", "explore", "critique", "refine", "curriculum", "verify"})
+WORK = frozenset({"attempt", "detect", "explore", "search_web", "critique", "refine", "curriculum", "verify"})
 """Steps that count towards the time limit; people and the trainer may take longer."""
 NEXT = {
     "forget": "hand_over",
     "detect": "explore",
     "attempt": "detect",
     "explore": "critique",
+    "search_web": "explore",
     "curriculum": "verify",
     "verify": "approve",
     "approve": "hand_over",
@@ -123,4 +130,6 @@ NEXT = {
     "train": "promote",
     "next_lesson": "hand_over",
 }
-"""The step after each one that has only one successor, unless it ends the run."""
+"""The step after each one that has only one successor, unless it ends the run or needs the web."""
+BEFORE_WEB = frozenset({"detect", "curriculum", "verify"})
+"""Steps that may find that the web is to be searched, besides the critique."""

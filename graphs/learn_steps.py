@@ -34,6 +34,7 @@ from graphs.state import (
     required_approval,
     run_limits,
 )
+from graphs.web_steps import agreed_pairs, lacking, may_search, run_access
 from memory.language.text import sentences
 from memory.records.access import Access
 from memory.records.approvals import ApprovalRecord
@@ -69,6 +70,8 @@ async def detect(state: LearnState, runtime: Injected[Runtime]) -> Update:
         wrong=wrong,
         entropy=max(a.uncertainty.maximum.upper for a in attempts),
     )
+    if state.get("web") == "always" and may_search(state, runtime.context):
+        update["web_due"] = True
     return update | {"events": [progress_event]}
 
 
@@ -81,9 +84,9 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         state["query"],
         episodic=context.episodic,
         semantic=context.semantic,
-        access=context.access,
+        access=run_access(state, context),
         domain=state["domain"],
-        whole=state["whole"],
+        whole=state["whole"] or "explored" in state,  # one page of the web alone teaches nothing
         only=frozenset(state.get("sources", ())),
     )
     summary = FindingsSummary(
@@ -120,9 +123,11 @@ async def judge_findings(state: LearnState, runtime: Injected[Runtime]) -> Updat
     why = "; ".join(judgement.reasons)
     if judgement.verdict == "refine" and state["refinements"] >= run_limits(state, context).max_refinements:
         reason = f"nothing to learn from: {why}; ingest documents about it and learn it again"
-        return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
+        return update | lacking(state, context, reason)
     if judgement.verdict == "flag":
         return update | {"outcome": _flagged(judgement)}
+    if judgement.verdict == "discard" and may_search(state, context):
+        return update | lacking(state, context, why)
     if judgement.verdict == "discard":
         return update | {"outcome": Outcome(status="discarded", reason=f"not worth learning from: {why}")}
     return update
@@ -163,7 +168,7 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
     except TeacherError as error:
         return {"outcome": Outcome(status="failed", reason=str(error))}
     if not written.candidates:
-        return {"outcome": Outcome(status="nothing_to_learn", reason=_nothing_written(written))}
+        return lacking(state, context, _nothing_written(written))
     disputed = disputed_sentences(findings.facts)
     usable = [c for c in written.candidates if c.quote not in disputed]
     groups, limits = group_wordings(usable), run_limits(state, context)
@@ -210,7 +215,7 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     # A client may have jumped over the step that finds the domain.
     domain = state["domain"] or DEFAULT_DOMAIN
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
-    teachable = context.access.to_teach(domain)
+    teachable = run_access(state, context).to_teach(domain)
     passages = {p.id: p for p in await context.episodic.get(ids, access=teachable)}
     judgement, disputed = await _judge_stored(state, passages, teachable, context)
     update: Update = {"draft": None, "judgement": judgement}
@@ -224,8 +229,9 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
     scorer = context.engine if isinstance(context.engine, EndingScorer) else None
     verified = await verify(candidates, passages, corpus=corpus, scorer=scorer)
-    kept, dropped = verified.kept, sum(verified.dropped.values())
-    why = "".join(f"; {count} {reason}" for reason, count in verified.dropped.items())
+    kept, reasons = await agreed_pairs(verified, passages, state, context, teachable)
+    dropped = sum(reasons.values())
+    why = "".join(f"; {count} {reason}" for reason, count in reasons.items())
     progress_event = event(
         context,
         "verify",
@@ -233,10 +239,10 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
         kept=len(kept),
         dropped=dropped,
     )
-    update |= {"kept": len(kept), "dropped": verified.dropped, "events": [progress_event]}
+    update |= {"kept": len(kept), "dropped": reasons, "events": [progress_event]}
     if not kept:
         reason = f"nothing to learn from: no question is supported by its source{why}"
-        return update | {"outcome": Outcome(status="nothing_to_learn", reason=reason)}
+        return update | lacking(state, context, reason)
     if state["whole"]:
         planned = await lessons.plan_topic(
             kept, passages, {**state, "left_out": left_out, "domain": domain}, context
@@ -244,7 +250,7 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     else:
         answer_pair = await pair_for_question(state["subject"], kept, passages, corpus, context.embedder)
         if answer_pair is None:
-            return update | {"outcome": Outcome(status="nothing_to_learn", reason=UNANSWERED)}
+            return update | lacking(state, context, UNANSWERED)
         text = f"{state['subject']!r} is taught as {answer_pair.answer!r}"
         update["events"].append(event(context, "verify", text))
         curriculum = compose_curriculum(

@@ -26,6 +26,7 @@ def report_of(state: LearnState) -> dict[str, Any]:
         "keywords": list(state.get("keywords", ())),
         "refinements": state.get("refinements", 0),
         "findings": _json(state.get("found")),
+        "web": _json(state.get("explored")),
         "critique": _json(state.get("judgement", state.get("critique"))),
         "curriculum": curriculum
         and {

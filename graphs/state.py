@@ -22,6 +22,7 @@ from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.critique import Judge
 from agent.learning.teachers.base import Teacher
 from agent.learning.teachers.rules import RulesTeacher
+from agent.learning.web_exploration import WebExploration, WebReport
 from agent.models.card import ModelCard
 from agent.nights.scoring.live import AttemptBudget
 from agent.privacy.scrubbing import Scrubber
@@ -57,6 +58,8 @@ Update = dict[str, Any]
 """What a step returns: its changes to the state."""
 
 
+WebUse = Literal["no", "fallback", "always"]
+"""`fallback`: the web is searched if the library has no answer; `always`: before the library."""
 STEPS_OF_A_LESSON = 7
 """Graph steps of each lesson but the first: next_lesson, then hand_over, train and promote, perhaps twice."""
 
@@ -187,6 +190,8 @@ class Runtime:
     """How runs wait for something outside, in seconds; a run that sleeps takes no place of another."""
     count_tokens: CountTokens | None = None
     """Counts the tokens of a turn against its owner's rate limit; None where there is none."""
+    web: WebExploration | None = None
+    """Explores the web for runs that may use it; None where no search API is configured."""
     audit_heads: Path | None = None
     """File of the audit log's hashes; None for none."""
 
@@ -255,6 +260,12 @@ class LearnState(TypedDict, total=False):
     questions: tuple[str, ...]
     """Questions to ask before and after; by default the first ones about the topic."""
     bounds: RequestedLimits
+    web: WebUse
+    """Whether the run may use the web; absent for no."""
+    web_due: bool
+    """The web is searched next."""
+    explored: WebReport
+    """What the web had; absent until it was searched."""
     worked_seconds: Annotated[float, operator.add]
     """Seconds of the finished steps that count towards `run_seconds`; 0 again after an approval and a
     resumption. Measured by a clock that no change of the time moves."""

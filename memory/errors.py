@@ -31,6 +31,7 @@ StorageError
 +-- NotApproved           nothing outside the run says that this was verified and approved
 |   +-- OwnApproval       whoever asked for a run cannot approve it
 +-- WebhookFailed         a webhook could not be delivered
++-- SearchFailed          a search API did not answer as it should
 """
 
 
@@ -163,3 +164,7 @@ class RunLost(StorageError):
 
 class RollbackAsked(StorageError):
     """A rollback was requested just before the run ended."""
+
+
+class SearchFailed(StorageError):
+    """A search API cannot be reached, or did not answer as it should."""

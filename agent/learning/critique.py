@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from agent.chat.sentence_candidates import NUMBER_WORDS
 from agent.chat.support import contradicts
 from agent.grading import normalise, word_f1
+from memory.language.boilerplate import is_boilerplate
 from memory.language.content_words import content_words, coverage, occurs, stems
 from memory.language.text import key, sentences, singular, words
 from memory.records.knowledge import Critique, Evidence, Fact, Findings, Verdict
@@ -34,11 +35,6 @@ COPULA = re.compile(r"(?:is|are|was|were)(?: located in)?|definition|located[_ ]
 
 NEGATION = re.compile(r"\b(?:not|never|no longer|cannot|neither|nor|without)\b|n['\u2019]t\b", re.IGNORECASE)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_BOILERPLATE = re.compile(
-    r"\b(?:cookies?|all rights reserved|subscribe|newsletter|sign (?:in|up)|log ?in|javascript|privacy policy"
-    r"|terms of (?:service|use)|click here|advertis\w+|share this|skip to (?:main )?content|copyright)\b|©",
-    re.IGNORECASE,
-)
 
 _SPELLED_NUMBERS = frozenset(map(singular, NUMBER_WORDS))
 
@@ -190,7 +186,7 @@ def _quality(findings: Findings) -> tuple[float, list[str]]:
     prose = whole / max(1, len(spans))
     length = sum(min(1.0, len(words(text)) / FULL_PASSAGE_WORDS) for text in passages) / len(passages)
     density = min(1.0, len(findings.facts) / len(passages))
-    noise = sum(bool(_BOILERPLATE.search(s)) for s in spans) / max(1, len(spans))
+    noise = sum(map(is_boilerplate, spans)) / max(1, len(spans))
     score = (prose + length + density) / 3 * (1 - noise)
     reasons = [f"{prose:.0%} whole sentences, {len(findings.facts)} facts in {len(passages)} passages"]
     if noise:

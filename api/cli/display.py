@@ -121,6 +121,10 @@ def show_critique(screen: Console, critique: Json) -> None:
 
 def show_report(screen: Console, report: Json) -> None:
     """A run's critique, curriculum, training, evaluation and gates, as far as it got."""
+    if web := report.get("web"):
+        screen.print(Text(f"the web     {len(web['stored'])} of {web['found']} pages read"))
+        for each in web["skipped"]:
+            screen.print(Text(f"{'':<12}{each['url']}: {each['reason']}"))
     if critique := report.get("critique"):
         show_critique(screen, critique)
     if curriculum := report.get("curriculum"):

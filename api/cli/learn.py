@@ -23,6 +23,8 @@ def learn(
     ask: Annotated[
         list[str] | None, typer.Option(help="Question to ask before and after; repeatable.")
     ] = None,
+    web: Annotated[bool, typer.Option("--web", help="Search the web if the library has no answer.")] = False,
+    web_always: Annotated[bool, typer.Option("--web-always", help="Search the web in any case.")] = False,
 ) -> None:
     """Learn a topic from the library: live progress, then the figures before and after."""
     if sum(part is not None for part in (topic, question, gap)) != 1:
@@ -30,6 +32,7 @@ def learn(
     body: dict[str, object] = {
         "topic": topic, "question": question, "gap_id": gap, "domain": domain, "approval": approval,
         "sources": source, "questions": ask,
+        "web": "always" if web_always else "fallback" if web else None,
     }  # fmt: skip
     with service() as client:
         started = client.post("/v1/learn", {key: value for key, value in body.items() if value is not None})

@@ -73,13 +73,17 @@ async def remove(
     source: Annotated[str, Query(min_length=1, max_length=2000)],
     domain: Domain = DEFAULT_DOMAIN,
 ) -> Removed:
-    """Removes the caller's document of this name: its passages and facts; of one not stored, nothing.
+    """Removes the caller's document of this name, also one that a learn run fetched: its passages and facts.
 
     Chats and lessons that used it stay. `DELETE /v1/memory` forgets those too.
     """
     access.require_write(domain)
-    place = Place(checked_source(source), domain, access.owner_of_new(domain))
-    return await service.document_writer.remove(place)
+    source, writer = checked_source(source), service.document_writer
+    removed = [
+        await writer.remove(Place(source, domain, owner))
+        for owner in dict.fromkeys((access.owner_of_new(domain), access.explorer))
+    ]
+    return Removed(passages=sum(r.passages for r in removed), facts=sum(r.facts for r in removed))
 
 
 @router.get(PATH, responses=openai_errors(422, 503))

@@ -71,7 +71,7 @@ FOLDERS = (
 )
 API_FILES = (
     *("nightschool.db", "checkpoints.db", "items.db", "runs.db"),
-    *("audit.heads", "api.lock", "service.json"),
+    *("audit.heads", "api.lock", "service.json", "web-cache.db"),
 )
 """Files of the api in the home folder itself; its databases have further files beside them."""
 

@@ -217,6 +217,8 @@ class Erasure:
 
     async def _purge(self) -> None:
         await self.runtime.episodic.purge()
+        if self.runtime.web is not None:
+            await self.runtime.web.forget_replies()
         await self.runtime.answers.purge()
         await self.runtime.semantic.purge()
         for url in dict.fromkeys(self.databases):

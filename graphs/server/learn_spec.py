@@ -14,7 +14,7 @@ from graphs.report import explained_outcome, store_outcome
 from graphs.server.graph_spec import ClientRights, FailureKind, Graph, validated, validated_update
 from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import RunRequest, RunSpec
-from graphs.state import NO_OWN_LIMITS, LearnState, RequestedLimits, Runtime, event
+from graphs.state import NO_OWN_LIMITS, LearnState, RequestedLimits, Runtime, WebUse, event
 from graphs.turn_log import scrubbed
 from memory.checkpoints.savers import Saver
 from memory.errors import AlreadyExists, UnknownRun
@@ -49,6 +49,7 @@ class LearnPlan(Record):
     sources: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     bounds: RequestedLimits = NO_OWN_LIMITS
+    web: WebUse = "no"
     forget: Digest | None = None
     because: str = ""
 
@@ -84,6 +85,9 @@ class LearnInput(LearnOptions):
     """Questions to ask before and after; by default the first ones about the topic."""
     limits: RequestedLimits = NO_OWN_LIMITS
     """Lower limits than the service's."""
+    web: WebUse = "no"
+    """Whether the run may search the web: as `fallback` if the library has no answer, or `always`. Nothing
+    from the web is taught unless two independent sites agree on it."""
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
@@ -140,6 +144,7 @@ class LearnSpec:
             gap = await self._runtime.database.gap(request.gap_id, access=access)
             access.require_write(gap.domain)  # the run changes the gap
             subject = gap.question
+        self._check_web(request)
         subject, *questions = await scrubbed([subject, *request.questions], self._runtime.scrubber)
         if request.domain is not None:
             access.require_write(request.domain)
@@ -159,6 +164,7 @@ class LearnSpec:
             sources=request.sources,
             questions=tuple(questions),
             bounds=request.limits,
+            web=request.web,
         )
 
     async def initial_state(
@@ -255,6 +261,18 @@ class LearnSpec:
         runs = await ThreadRuns(self._runtime.database).list(thread_id, limit=MAX_RUNS)
         requests = [(run.asked_by, RunRequest.model_validate(run.request).command) for run in runs]
         return frozenset(by for by, command in requests if command is None or not command.answers)
+
+    def _check_web(self, request: LearnInput) -> None:
+        """Raises ValueError for a run that may not use the web."""
+        if request.web == "no":
+            return
+        if self._runtime.web is None:
+            raise ValueError(
+                "web: this service has no search API: set NIGHTSCHOOL_SEARCH_APIS (docs/guides/web.md), or"
+                " leave `web` out"
+            )
+        if request.sources:
+            raise ValueError("web: a run learns either from the named sources or also from the web: send one")
 
     def _policy(self, requested: ApprovalPolicy | None) -> ApprovalPolicy:
         """Raises ValueError for `auto` where the service asks a person."""
@@ -354,5 +372,6 @@ def _initial_state(plan: LearnPlan) -> LearnState:
         "sources": plan.sources,
         "questions": plan.questions,
         "bounds": plan.bounds,
+        "web": plan.web,
     }
     return start if plan.forget is None else {**start, "forget": plan.forget, "because": plan.because}

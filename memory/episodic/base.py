@@ -11,6 +11,8 @@ from memory.records.knowledge import Evidence, Passage
 
 SearchBy = Literal["vector", "text"]
 
+EXPLORED = "web-"
+"""Begins the ids of passages that exploration fetched, so that no document of a person has them too."""
 HALF_BM25 = 5.0
 """The BM25 score that maps to 0.5: about two rare words in common."""
 
@@ -24,6 +26,8 @@ class StoredDocument(Record):
     """Owner of the key that added it; None if it is shared."""
     fingerprint: Digest
     """See `fingerprint`."""
+    explored: bool = False
+    """Whether exploration fetched it from the web; False if a person put it into the library."""
 
 
 class EpisodicMemory(Protocol):
@@ -82,6 +86,11 @@ class EpisodicMemory(Protocol):
         ...
 
 
+def explored_id(id_: str) -> str:
+    """The id of a passage of the web that would have this id in the library."""
+    return f"{EXPLORED}{id_[len(EXPLORED) :]}"
+
+
 def fingerprint(ids: Iterable[str]) -> Digest:
     """A digest of a document's passage ids; tells whether exactly these passages are stored."""
     return digest_of(sorted(ids))
@@ -93,7 +102,13 @@ def documents_of(rows: Iterable[tuple[str, str, str | None, str]]) -> tuple[Stor
     for source, domain, owner, id_ in rows:
         ids[source, domain, owner].append(id_)
     return tuple(
-        StoredDocument(source=source, domain=domain, owner=owner, fingerprint=fingerprint(ids[key]))
+        StoredDocument(
+            source=source,
+            domain=domain,
+            owner=owner,
+            fingerprint=fingerprint(ids[key]),
+            explored=all(id_.startswith(EXPLORED) for id_ in ids[key]),
+        )
         for key in sorted(ids, key=lambda each: (each[0], each[1], each[2] or ""))
         for source, domain, owner in (key,)
     )

@@ -13,6 +13,7 @@ from memory.ingest.loaders.formats import BY_MEDIA_TYPE
 from memory.ingest.loaders.tables import with_repeated_headers
 from memory.language.text import is_table_rule
 from memory.records.base import Record
+from memory.records.knowledge import WebOrigin
 
 MAX_BYTES = 5_000_000
 """Default limit for the size of one document."""
@@ -31,6 +32,8 @@ class RawDocument(Record):
     """As declared by the sender; empty if it was not."""
     title: str = ""
     """Fallback if neither the text has a heading of level 1 nor the file a title."""
+    web: WebOrigin | None = None
+    """Set by exploration; None for a document that a person chose."""
 
 
 def too_large(source: str, max_bytes: int) -> IngestError:

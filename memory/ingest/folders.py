@@ -11,7 +11,7 @@ from memory.errors import IngestError
 from memory.ingest.documents import MAX_BYTES, RawDocument, too_large
 from memory.ingest.loaders.formats import BY_EXTENSION, media_type
 from memory.ingest.sources import is_url, source_of
-from memory.ingest.web import fetch
+from memory.web.fetching import fetch
 
 SNIFFED = 65_536
 """Bytes that tell the format of a file whose name does not."""

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from memory.episodic.base import explored_id
 from memory.language.text import quotable
 from memory.records.base import digest_of
-from memory.records.knowledge import Passage
+from memory.records.knowledge import Passage, WebOrigin
 
 TARGET_WORDS = 120
 """A passage with this many words is complete. Passages have about 80 to 160 words: a few sentences."""
@@ -39,7 +40,14 @@ class Block:
 
 
 def passages(
-    text: str, *, source: str, title: str, domain: str, owner: str | None = None, language: str = ""
+    text: str,
+    *,
+    source: str,
+    title: str,
+    domain: str,
+    owner: str | None = None,
+    language: str = "",
+    web: WebOrigin | None = None,
 ) -> tuple[Passage, ...]:
     """All passages of a document, in order; `title` is used if the text has no heading of level 1."""
     blocks = tuple(_blocks(text))
@@ -54,6 +62,7 @@ def passages(
             domain=domain,
             owner=owner,
             language=language,
+            web=web,
         )
         for headings, group in groupby(blocks, key=lambda block: block.headings)
         for start, end in _pack(text, list(group))
@@ -70,11 +79,13 @@ def _passage(
     domain: str,
     owner: str | None,
     language: str,
+    web: WebOrigin | None,
 ) -> Passage:
     digest = digest_of(text)
     headings = " > ".join(h for h in section if h)
+    id_ = digest_of([VERSION, domain, owner, source, title, headings, start, digest])[:32]
     return Passage(
-        id=digest_of([VERSION, domain, owner, source, title, headings, start, digest])[:32],
+        id=id_ if web is None else explored_id(id_),
         source=source,
         title=title,
         section=headings,
@@ -85,6 +96,7 @@ def _passage(
         start=start,
         end=start + len(text),
         digest=digest,
+        web=web,
     )
 
 

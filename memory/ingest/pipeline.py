@@ -11,6 +11,7 @@ from memory.episodic.base import EpisodicMemory
 from memory.errors import IngestError
 from memory.ingest.documents import RawDocument, load
 from memory.ingest.folders import Failure
+from memory.ingest.page_quality import require_good_page
 from memory.ingest.passages import passages as split_into_passages
 from memory.ingest.propositions.facts import extract_facts
 from memory.ingest.writer import Contents, DocumentWriter, IngestReport, Place
@@ -61,6 +62,10 @@ def read(
     The document is untrusted, and takes as long as it likes: `memory.ingest.readers` bounds that.
     """
     loaded = load(document)
+    web = document.web
+    if web is not None:
+        require_good_page(document.source, loaded, language=TAUGHT_LANGUAGE)
+        web = web.model_copy(update={"licence": loaded.licence})
     title = loaded.title or document.title or Path(document.source.partition("?")[0]).stem
     passages = split_into_passages(
         loaded.text,
@@ -69,6 +74,7 @@ def read(
         domain=domain,
         owner=owner,
         language=loaded.language,
+        web=web,
     )
     if not passages:
         raise IngestError(f"{document.source}: the document contains only headings")

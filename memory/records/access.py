@@ -11,6 +11,10 @@ from memory.errors import DomainClosed
 from memory.records.base import Domain, Record
 from memory.records.knowledge import Citation
 
+WEB_OWNER = "web"
+"""Owner of the pages that exploration stores for callers without documents of their own, such as admins; what
+is shared would be taught by nights. No key may have this owner."""
+
 
 class Access(Record):
     """What one caller may read and write. The default reads what is shared, where no domain is closed."""
@@ -58,6 +62,15 @@ class Access(Record):
     def owner_of_new(self, domain: str) -> str | None:
         """Owner of a document that it adds: in a closed domain it belongs to all who may read the domain."""
         return None if self.everything or domain in self.closed else self.owner
+
+    @property
+    def explorer(self) -> str:
+        """Owner of the pages that exploration stores for this caller."""
+        return self.owner or WEB_OWNER
+
+    def exploring(self) -> "Access":
+        """The same, which also reads the pages that exploration stored for this caller."""
+        return self.model_copy(update={"owner": self.explorer})
 
     def to_teach(self, domain: str | None) -> "Access":
         """What this caller may teach the adapter of a domain, which answers all who may use the domain.

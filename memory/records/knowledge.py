@@ -8,6 +8,18 @@ from memory.records.base import Digest, Domain, Record, Share
 Verdict = Literal["accept", "refine", "flag", "discard"]
 
 
+class WebOrigin(Record):
+    """Where a passage comes from that exploration fetched from the web."""
+
+    url: str
+    """Where the page was found, after redirects."""
+    fetched_at: datetime
+    licence: str = ""
+    """As the page states it; empty if it states none."""
+    trust: Share
+    """The trust in its domain when it was fetched."""
+
+
 class Passage(Record):
     """A part of a document; `text` is exactly `document[start:end]` of the extracted text."""
 
@@ -27,6 +39,8 @@ class Passage(Record):
     end: int
     digest: Digest
     """SHA-256 of `text`."""
+    web: WebOrigin | None = None
+    """None for what people put into the library. What has an origin is taught only if sources agree."""
 
 
 class Fact(Record):

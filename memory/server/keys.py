@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from memory.database.database import Database
 from memory.database.tables import API_KEYS
 from memory.errors import UnknownKey
+from memory.records.access import WEB_OWNER
 from memory.records.base import Record
 from memory.server.audit import AuditLog
 from memory.server.threads import moment
@@ -66,7 +67,7 @@ class ApiKeys:
 
         Raises ValueError for an owner's name that is empty or reserved.
         """
-        if not owner.strip() or owner == LOCAL_OPERATOR:
+        if not owner.strip() or owner in (LOCAL_OPERATOR, WEB_OWNER):
             raise ValueError(f"owner {owner!r}: use the name of a person or an application")
         text = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         now = self._database.now()

@@ -76,7 +76,8 @@ async def test_a_learn_run_needs_the_scope_whichever_way_it_comes_in(
     client: httpx.AsyncClient, key: Key
 ) -> None:
     headers = await key("ada", "chat")
-    asked = {"assistant_id": "learn", "input": {"topic": "Rust"}}
+    asked = {"assistant_id": "learn", "input": {"topic": "Rust", "web": "fallback"}}
+    assert (await client.post("/v1/learn", json=asked["input"], headers=headers)).status_code == 403
     for path in ("/runs", "/runs/wait", "/runs/stream"):
         assert (await client.post(path, json=asked, headers=headers)).status_code == 403
     assert (await client.post("/runs/batch", json=[asked], headers=headers)).status_code == 403

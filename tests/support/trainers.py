@@ -25,7 +25,7 @@ class FakeTrainer(VolatileOutbox):
     ) -> None:
         """`ends` is how jobs end that make nothing to serve; the `busy` ones never end."""
         super().__init__({})
-        self._registry = registry
+        self.registry = registry
         self._ends = dict(ends or {})
         self.busy = set(busy)
         self.ended: dict[Digest, TrainingResult] = {}
@@ -55,14 +55,14 @@ class FakeTrainer(VolatileOutbox):
         end = self._ends.get(number)
         if end is not None and end.status == "failed":
             return end
-        live = self._registry.live(curriculum.domain)
-        version = 1 + len(self._registry.list(curriculum.domain))
+        live = self.registry.live(curriculum.domain)
+        version = 1 + len(self.registry.list(curriculum.domain))
         made = adapter(
             curriculum.domain, version, rejected=end is not None, digest=curriculum.digest
         ).model_copy(
             update={"parent": live.name if live else None, "rehearsed": live.learned if live else ()}
         )
-        self._registry.register(made)
+        self.registry.register(made)
         if end is not None:
             return end.model_copy(update={"adapter": made.name})
         return TrainingResult(status="candidate", adapter=made.name, reason="all gates passed")

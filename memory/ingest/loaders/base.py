@@ -30,6 +30,10 @@ class Loaded(Record):
     """ISO 639-1 code; empty if it is unknown."""
     charset: str = ""
     """The encoding that the bytes were decoded with; empty for formats that are not text."""
+    licence: str = ""
+    """As a web page states it; empty if it states none."""
+    paywalled: bool = False
+    """Whether a web page says that not all of it is there for free."""
     unread: tuple[str, ...] = ()
     """What was left out and why, such as `page 3: no text`."""
 

@@ -57,7 +57,7 @@ FORMATS = (
 )  # fmt: skip
 BY_MEDIA_TYPE = {name: each for each in FORMATS for name in (each.media_type, *each.aliases)}
 BY_EXTENSION = {extension: each for each in FORMATS for extension in each.extensions}
-_UNSPECIFIC = frozenset({"", "text/plain", "application/octet-stream", "binary/octet-stream"})
+UNSPECIFIC = frozenset({"", "text/plain", "application/octet-stream", "binary/octet-stream"})
 """Declared where a server or client does not know: the name says more."""
 _HTML = re.compile(
     rb"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
@@ -79,16 +79,16 @@ def media_type(name: str, declared: str = "", data: bytes = b"") -> str:
     Raises IngestError if it is none that is read.
     """
     declared = declared.partition(";")[0].strip().lower()
-    if declared in BY_MEDIA_TYPE and declared not in _UNSPECIFIC:
+    if declared in BY_MEDIA_TYPE and declared not in UNSPECIFIC:
         return BY_MEDIA_TYPE[declared].media_type
     extension = PurePosixPath(name.partition("?")[0]).suffix.lower()
-    if declared in _UNSPECIFIC and extension in BY_EXTENSION:
+    if declared in UNSPECIFIC and extension in BY_EXTENSION:
         return BY_EXTENSION[extension].media_type
-    if declared in _UNSPECIFIC and (found := _sniffed(data, extension)):
+    if declared in UNSPECIFIC and (found := _sniffed(data, extension)):
         return found
     if declared == "text/plain":
         return "text/plain"
-    kind = (declared if declared not in _UNSPECIFIC else "") or extension or "a file without extension"
+    kind = (declared if declared not in UNSPECIFIC else "") or extension or "a file without extension"
     raise IngestError(f"{name}: {kind} is not supported; use {', '.join(each.name for each in FORMATS)}")
 
 

@@ -18,6 +18,11 @@ _META = re.compile(
     re.IGNORECASE,
 )
 _LANGUAGE = re.compile(rb"""<html\b[^<>]{0,400}?\blang\s{0,9}=\s{0,9}["']?([a-zA-Z]{2})\b""", re.IGNORECASE)
+_NOT_FREE = re.compile(
+    rb"isAccessibleForFree[\"']?\s{0,9}[:=]\s{0,9}[\"']?(?:https?://schema\.org/)?false", re.IGNORECASE
+)
+"""How publishers mark what is behind a paywall (schema.org)."""
+LONGEST_LICENCE = 200
 _NEVER_CLOSED = frozenset(
     b"area base br col embed hr img input link meta source track wbr p li td tr th dd dt".split()
 )
@@ -26,12 +31,17 @@ _NEVER_CLOSED = frozenset(
 def load_html(source: Source) -> Loaded:
     """The main text of the page as Markdown. Raises IngestError."""
     import trafilatura  # here because the import takes 0.5 s and only HTML needs it
+    from trafilatura.metadata import extract_license
 
     check_html(source)
     meta = _META.search(source.data[:HEAD])
     page, charset = decode(source, meta[1].decode() if meta else "")
+    tree = trafilatura.load_html(page.encode("utf-8", "replace").decode().replace("\x00", " "))
+    if tree is None:
+        raise IngestError(f"{source.name}: no main text was found in the HTML")
+    licence = extract_license(tree) or ""
     text = trafilatura.extract(
-        page.encode("utf-8", "replace").decode().replace("\x00", " "),
+        tree,
         output_format="markdown",
         include_comments=False,
         include_links=False,
@@ -42,7 +52,13 @@ def load_html(source: Source) -> Loaded:
     if len(text) > MAX_CHARS:
         raise IngestError(f"{source.name}: the HTML unpacks to more than {MAX_CHARS} characters")
     language = _LANGUAGE.search(source.data[:HEAD])
-    return Loaded(text=text, charset=charset, language=language[1].decode().lower() if language else "")
+    return Loaded(
+        text=text,
+        charset=charset,
+        language=language[1].decode().lower() if language else "",
+        licence=" ".join(licence.split())[:LONGEST_LICENCE],
+        paywalled=_NOT_FREE.search(source.data) is not None,
+    )
 
 
 def check_html(source: Source) -> None:

@@ -266,3 +266,19 @@ def test_forgetting_is_followed_to_its_report_and_ends_with_1_unless_it_is_done(
     (line,) = [line for line in said.stdout.splitlines() if "forgotten facts" in line]
     assert ("83.0%" in line, " 2.0%" in line) == (True, True)
     assert (said.returncode, f"{status}: why" in said.stderr) == (code, bool(code))
+
+
+@pytest.mark.parametrize(
+    ("options", "web"), [((), None), (("--web",), "fallback"), (("--web-always",), "always")]
+)
+def test_a_run_is_told_whether_it_may_use_the_web(options: tuple[str, ...], web: str | None) -> None:
+    bodies: list[dict[str, object]] = []
+
+    async def start(request: Request) -> Response:
+        bodies.append(await request.json())
+        return JSONResponse({"error": {"message": "no search API"}}, status_code=400)
+
+    with stub([Route("/v1/learn", start, methods=["POST"])]) as port:
+        said = run("learn", "--question", "What is a move?", *options, port=port)
+    assert bodies[0].get("web") == web
+    assert (said.returncode, "no search API" in said.stderr) == (2, True)

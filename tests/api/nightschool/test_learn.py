@@ -146,3 +146,21 @@ async def test_a_subject_is_stored_without_personal_data(learning: httpx.AsyncCl
     await ended(learning, run_id)
     (listed,) = (await learning.get("/v1/learn")).json()
     assert listed["subject"] == "Who writes to <EMAIL_ADDRESS>?"
+
+
+@pytest.mark.parametrize("web", ["fallback", "always"])
+async def test_the_web_is_refused_where_no_search_api_is_configured(
+    learning: httpx.AsyncClient, web: str
+) -> None:
+    """Whichever way the run comes in."""
+    asked = {"question": "What is a move?", "web": web}
+    for path, body in (("/v1/learn", asked), ("/runs/wait", {"assistant_id": "learn", "input": asked})):
+        refused = await learning.post(path, json=body)
+        assert refused.status_code in (400, 422), refused.text
+        assert "NIGHTSCHOOL_SEARCH_APIS" in refused.text
+    assert (await learning.get("/v1/learn")).json() == []
+
+
+async def test_a_use_of_the_web_that_is_unknown_is_refused(learning: httpx.AsyncClient) -> None:
+    refused = await learning.post("/v1/learn", json={"question": "What is a move?", "web": "please"})
+    assert refused.status_code == 422

@@ -1,16 +1,16 @@
 """Fetching is polite and bounded."""
 
-import time
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from memory.errors import IngestError
-from memory.ingest import web as module
 from memory.ingest.documents import RawDocument
-from memory.ingest.web import MAX_REDIRECTS
 from memory.public_addresses import Resolve
+from memory.web import fetching as module
+from memory.web.fetching import MAX_REDIRECTS
 
 NAMES = {"a.example": "93.184.216.34", "b.example": "93.184.216.34", "intranet.example": "192.168.0.5"}
 PAGE = httpx.Response(200, text="# Hello", headers={"content-type": "text/markdown"})
@@ -34,7 +34,7 @@ def resolve(host: str) -> tuple[str, ...]:
     return (host,) if host[:1].isdigit() or ":" in host else ()
 
 
-def fetch(url: str, *, transport: httpx.BaseTransport, resolve: Resolve = resolve) -> RawDocument:
+def fetch(url: str, *, transport: httpx.AsyncBaseTransport, resolve: Resolve = resolve) -> RawDocument:
     return module.fetch(url, max_bytes=1000, transport=transport, resolve=resolve)
 
 
@@ -192,9 +192,9 @@ def test_all_of_it_has_to_arrive_in_time(monkeypatch: pytest.MonkeyPatch) -> Non
     """Also a robots.txt that never ends, of which each piece comes quickly."""
     monkeypatch.setattr(module, "TOTAL_SECONDS", 0.2)
 
-    def endless() -> Iterator[bytes]:
+    async def endless() -> AsyncIterator[bytes]:
         while True:
-            time.sleep(0.05)
+            await asyncio.sleep(0.05)
             yield b"#"
 
     def answer(request: httpx.Request) -> httpx.Response:

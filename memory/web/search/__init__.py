@@ -1,0 +1,1 @@
+"""Search APIs that find pages of the web: the protocol, SearXNG and MediaWiki."""
