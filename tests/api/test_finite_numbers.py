@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from agent.settings import Settings
 from api.app import create_app
-from api.nightschool import annotation_batches, documents
+from api.nightschool import annotation_batches, documents, exchange
 from graphs.state import Runtime
 
 APP = create_app(Settings())
 WRITES = ("post", "put", "patch", "delete")
-DATA = (documents.PATH, annotation_batches.IMPORT_PATH)
+DATA = (documents.PATH, annotation_batches.IMPORT_PATH, exchange.IMPORT_PATH)
 """Routes whose bodies are files."""
 ROUTES = [
     (method, path)

@@ -45,6 +45,7 @@ TASKS = {
     "agent/chat/answer_from_sources.py": "a search that an answer awaits",
     "agent/concurrency.py": "calls that are awaited together",
     "agent/engines/local.py": "batches of requests that wait; an error goes to them",
+    "agent/learning/web_exploration.py": "pages of a search, which are awaited together",
     "agent/loops.py": "the loops themselves",
     "api/compose.py": "loads models before the first request",
     "api/disconnect.py": "a request",
