@@ -39,8 +39,10 @@ def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnSt
         graph.add_node(name, measured(step) if name in WORK else step)
     graph.add_conditional_edges(START, first_step, ["attempt", "forget"])
     for name, next_step in NEXT.items():
-        targets = [next_step, "report", *(["search_web"] if name in BEFORE_WEB else [])]
-        graph.add_conditional_edges(name, partial(next_or_report, next_step=next_step), targets)
+        before_web = name in BEFORE_WEB
+        targets = [next_step, "report", *(["search_web"] if before_web else [])]
+        choose = partial(next_or_report, next_step=next_step, before_web=before_web)
+        graph.add_conditional_edges(name, choose, targets)
     graph.add_conditional_edges("critique", after_critique, ["refine", "curriculum", "search_web", "report"])
     targets = ["next_lesson", "hand_over", "ask_again", "report"]
     graph.add_conditional_edges("promote", after_promotion, targets)
@@ -67,11 +69,14 @@ def first_step(state: LearnState) -> Literal["attempt", "forget"]:
     return "forget" if "forget" in state else "attempt"
 
 
-def next_or_report(state: LearnState, next_step: str) -> str:
-    """The next step, the web if that is due, or the report if the run has an outcome."""
+def next_or_report(state: LearnState, next_step: str, *, before_web: bool) -> str:
+    """The next step, the web if that is due and may come `before_web`, or the report of an outcome.
+
+    The web may be due at any step, because a client may jump to one.
+    """
     if "outcome" in state:
         return "report"
-    return "search_web" if state.get("web_due") else next_step
+    return "search_web" if before_web and state.get("web_due") else next_step
 
 
 def after_critique(state: LearnState) -> Literal["refine", "curriculum", "search_web", "report"]:

@@ -8,7 +8,8 @@ import pytest
 from agent.chat.routing import Routes
 from agent.engines.scripted import Line, ScriptedEngine
 from agent.learning.web_exploration import WebExploration
-from graphs.state import Runtime
+from graphs.learn import NEXT, build
+from graphs.state import Limits, Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
 from tests.graphs.conftest import BASE_LINES, SONG
 from tests.support.adapters import curriculum
@@ -159,3 +160,10 @@ async def test_why_the_web_did_not_help_is_said(learn: Callable[..., Any], site:
     assert state["outcome"].status == "nothing_to_learn"
     assert "on the web: 0 of 1 pages read; " in state["outcome"].reason
     assert "not public" in state["outcome"].reason
+
+
+@pytest.mark.parametrize("name", NEXT)
+def test_a_web_that_is_due_leads_no_step_where_it_has_no_edge(name: str) -> None:
+    (branch,) = build(Limits()).branches[name].values()
+    assert branch.ends is not None
+    assert branch.path.invoke({"web_due": True}) in branch.ends
