@@ -19,15 +19,22 @@ pytestmark = pytest.mark.services
 
 PAGES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 BLOCK = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)
+SUCCEEDS_BY_FAILING = re.compile(r"^! (.+)$", re.MULTILINE)
+# These stop reading early; what still writes into the pipe is then killed, and `pipefail` calls it a failure.
+STOPS_READING = re.compile(r"\|\s*(grep (-\w*q|-\w*m\b)|head\b|sed \S*q)")
 BIN = Path(sys.executable).parent
 FOLLOW_SECONDS = 240
 
 
 def script(page: Path, url: str) -> str:
-    """Everything on the page as one script; what its Python examples print goes into files."""
+    """Everything on the page as one script; what its Python examples print goes into files.
+
+    `set -e` never ends on a line that starts with `!`, so such a line becomes an `if` that does.
+    """
     lines = ["set -euo pipefail"]
     for number, (kind, code) in enumerate(BLOCK.findall(page.read_text())):
         code = code.replace(ADDRESS, url)
+        code = SUCCEEDS_BY_FAILING.sub(r"if \1; then echo 'this should have failed' >&2; exit 1; fi", code)
         lines.append(code if kind == "sh" else f"python - > python-{number}.txt <<'PYTHON'\n{code}PYTHON\n")
     return "\n".join(lines)
 
@@ -69,3 +76,9 @@ def test_every_block_of_a_guide_is_followed(page: Path) -> None:
     text = page.read_text()
     assert text.count("```sh\n") + text.count("```python\n") == len(BLOCK.findall(text))
     assert len(examples(page)) == text.count("```python\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_pipe_of_a_guide_ends_in_what_stops_reading(page: Path) -> None:
+    code = "\n".join(block for _, block in BLOCK.findall(page.read_text()))
+    assert not STOPS_READING.search(code)
