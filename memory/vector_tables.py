@@ -119,7 +119,7 @@ async def purge(table: AsyncTable, indexed: str | None = None) -> None:
     million rows are not rewritten.
     """
     if rows := await table.query().select(["id"]).limit(1).to_list():
-        await table.update({"id": "id"}, where=f"id = {quoted(rows[0]['id'])}")
+        await table.update(updates_sql={"id": "id"}, where=f"id = {quoted(rows[0]['id'])}")
     await table.optimize()  # indexes the moved row: rows are merged only with those of the same indices
     await table.optimize()
     if indexed is not None:
