@@ -28,6 +28,8 @@ ANSWERING = (
     "/runs",
 )
 """Paths that cost tokens."""
+ADMITTED = "admitted"
+"""In the state of a request that the service makes within another one, which counts for both."""
 
 
 class Admission:
@@ -69,14 +71,18 @@ class Admission:
     async def _limited(
         self, service: Service, caller: Caller, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        owner = caller.name
+        owner, inner = caller.name, ADMITTED in scope["state"]
         try:
-            self._check_concurrent(owner)
-            await service.rate_limits.spend("requests", owner)
+            if not inner:
+                self._check_concurrent(owner)
+                await service.rate_limits.spend("requests", owner)
             if scope["method"] == "POST" and scope["path"].startswith(ANSWERING):
                 await service.rate_limits.require_tokens(caller.owner)
         except RateLimited as error:
             await reply_to(scope["path"], error, close=True)(scope, receive, send)
+            return
+        if inner:
+            await self._app(scope, receive, send)
             return
         state = await service.rate_limits.headers(owner)
 

@@ -17,6 +17,7 @@ from api.compose import Service, open_service
 from api.langgraph import assistants, crons, store, threads
 from api.langgraph import runs as thread_runs
 from api.limits import RequestLimits
+from api.mcp import http as mcp_http
 from api.nightschool import (
     adapters,
     annotation,
@@ -36,6 +37,7 @@ from api.nightschool import (
     night_schedules,
     nights,
     preferences,
+    search,
     statements,
     webhooks,
 )
@@ -58,6 +60,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         feedback,
         interactions,
         memory,
+        search,
         webhooks,
     ),
     "annotate": (annotation,),
@@ -94,6 +97,7 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         lifespan=lifespan,
     )
     app.router.routes.extend(_router().routes)
+    app.router.routes.append(mcp_http.route())
     errors.add_handlers(app)
 
     def body_limit(path: str) -> int | None:

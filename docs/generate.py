@@ -117,6 +117,7 @@ def endpoints_page() -> str:
     head = (
         "The running service shows them with their fields at `/docs`. A key of scope `learn` covers `chat`"
         " too, and `admin` covers all; a service without keys requires none ([security](../security.md)).\n"
+        "`POST /mcp` is the MCP server, whose tools are some of these endpoints ([MCP](../guides/mcp.md)).\n"
     )
     parts = [
         f"\n## {heading}\n\n{_table(('endpoint', 'does', 'scope'), rows)}" for heading, rows in groups.items()

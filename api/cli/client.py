@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from api.error_message import error_message
+
 REPLY_SECONDS = 120.0
 STREAM_SECONDS = 60.0
 """Longer than the service's heartbeat, which comes every 15 s."""
@@ -153,12 +155,7 @@ def connect(url: str, key: str | None) -> Iterator[Client]:
 
 
 def _refused(response: httpx.Response) -> Refused:
-    try:
-        body = response.json()
-        message = body["detail"] if "detail" in body else body["error"]["message"]
-    except (ValueError, KeyError, TypeError):
-        message = f"{response.url} answered with status {response.status_code}: {response.text[:200]}"
-    return Refused(response.status_code, str(message))
+    return Refused(response.status_code, error_message(response))
 
 
 def _without_none(query: dict[str, str | int | None]) -> dict[str, str | int]:

@@ -26,6 +26,7 @@ from api.cli import (
     keys,
     learn,
     library,
+    mcp,
     memory,
     models,
     night,
@@ -67,6 +68,7 @@ app.command("diff")(travel.diff)
 app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
 app.command("week")(week.week)
+app.command("mcp")(mcp.mcp)
 app.command("feedback")(feedback.feedback)
 models.app.command("study")(study.study)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")
@@ -113,7 +115,7 @@ app.add_typer(
 
 
 EXTRAS = {
-    "api": ("fastapi", "uvicorn", "uvloop", "sse_starlette", "croniter", "starlette"),
+    "api": ("fastapi", "uvicorn", "uvloop", "sse_starlette", "croniter", "starlette", "mcp"),
     "worker": ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "gguf", "matplotlib"),
     "cpu": ("vllm",),
 }

@@ -89,7 +89,7 @@ def api() -> None:
 
     configuration = settings()
     start_logging(configuration.log_level, "%(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "dbos", "alembic", "presidio-analyzer"):
+    for chatty in ("httpx", "dbos", "alembic", "presidio-analyzer", "mcp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     from api.cli.running import announced
     from api.serving import serve

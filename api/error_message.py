@@ -1,0 +1,12 @@
+"""Reads the message of an error reply, in OpenAI's or LangGraph's format."""
+
+import httpx
+
+
+def error_message(response: httpx.Response) -> str:
+    """The message; of a reply that is not the service's, its status and the beginning of its text."""
+    try:
+        body = response.json()
+        return str(body["detail"] if "detail" in body else body["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"{response.url} answered with status {response.status_code}: {response.text[:200]}"

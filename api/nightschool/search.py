@@ -1,0 +1,68 @@
+"""The route that searches the library: passages with the reasons why they were found, and no answer."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.auth import AccessDep
+from api.compose import ServiceDep
+from api.errors import openai_errors
+from memory.records.base import Domain
+from memory.records.knowledge import Evidence
+from memory.retrieval.hybrid import SearchMethod, retrieve
+
+MOST_HITS = 100
+router = APIRouter(tags=["documents"])
+
+
+class SearchRequest(BaseModel):
+    """What to search for, and where."""
+
+    query: Annotated[str, Field(min_length=1, max_length=2000)]
+    limit: Annotated[int, Field(ge=1, le=MOST_HITS)] = 8
+    domain: Domain | None = None
+
+
+class Hit(BaseModel):
+    """A passage that was found, and why."""
+
+    source: str
+    title: str
+    section: str
+    domain: Domain
+    text: str
+    start: int
+    end: int
+    """The passage's span in the document's extracted text, in characters."""
+    score: float
+    found_by: tuple[SearchMethod, ...]
+
+
+class SearchReply(BaseModel):
+    """The passages, best first."""
+
+    query: str
+    hits: list[Hit]
+
+
+@router.post("/v1/search", responses=openai_errors(400, 403, 422, 503))
+async def search(service: ServiceDep, access: AccessDep, request: SearchRequest) -> SearchReply:
+    """Searches the documents that the caller may read, by meaning, by words and through the graph."""
+    found = await retrieve(
+        request.query,
+        episodic=service.runtime.episodic,
+        semantic=service.runtime.semantic,
+        access=access,
+        domain=request.domain,
+        limit=request.limit,
+    )
+    return SearchReply(query=request.query, hits=[_hit(each) for each in found.evidence])
+
+
+def _hit(evidence: Evidence) -> Hit:
+    passage = evidence.passage
+    return Hit(
+        **passage.model_dump(include={"source", "title", "section", "domain", "text", "start", "end"}),
+        **evidence.model_dump(include={"score", "found_by"}),
+    )
