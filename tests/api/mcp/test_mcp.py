@@ -223,7 +223,7 @@ async def test_a_call_counts_as_one_request(listen: Listen, runtime: Runtime, tm
             assert statuses.count(200) >= 1
             assert statuses[-1] == 429
             refused = await client.post("/mcp", json=INITIALIZE, headers=ACCEPT)
-            assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+            assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
 
 
 async def test_no_key_no_foreign_host_and_no_foreign_page_gets_in(url: str, runtime: Runtime) -> None:
