@@ -3,19 +3,21 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import lancedb
 import pyarrow as pa  # type: ignore[import-untyped]
-from lancedb.index import FTS
+from lancedb.index import FTS, BTree, IvfFlat
 from lancedb.table import AsyncTable
 
 from memory.errors import StoreUnavailable
 from memory.records.access import Access
 
+IndexConfigs = Mapping[str, FTS | BTree | IvfFlat]
+"""How each column of a table is indexed."""
 WRITES_PER_COMPACTION = 20
 """LanceDB recommends to optimize after more than 20 modifications."""
 KEEP_VERSIONS = timedelta(hours=1)
@@ -34,29 +36,36 @@ MAX_IDS = 500
 
 
 async def open_table(
-    path: Path | str, name: str, texts: Sequence[str], dimension: int, *, what: str, remedy: str
+    path: Path | str,
+    name: str,
+    texts: Sequence[str],
+    dimension: int,
+    *,
+    what: str,
+    remedy: str,
+    others: Sequence[pa.Field] = (),
 ) -> AsyncTable:
     """Opens a table of a folder or an s3:// URL, and creates it if missing.
 
-    It has these text columns, of which `id` is unique, `owner`, which may be null, and a `vector`. A table
-    without owners gets them: its rows are shared. `what` names its rows in messages. Raises StoreUnavailable,
-    with `remedy` if the stored vectors have another dimension.
+    It has these text columns, of which `id` is unique, `owner` and `others`, which may be null, and a `vector`.
+    A table that lacks columns that may be null gets them; rows without an owner are shared. `what` names its
+    rows in messages. Raises StoreUnavailable, with `remedy` if the stored vectors have another dimension.
     """
     fields = [
         pa.field(text, pa.string(), nullable=False, metadata=UNIQUE if text == "id" else None)
         for text in texts
     ]
-    fields.append(pa.field(OWNER, pa.string()))
+    nullable = [pa.field(OWNER, pa.string()), *others]
     vector = pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False)
     async with store_errors(f"{what} in {path}"):
         connection = await lancedb.connect_async(str(path), read_consistency_interval=timedelta(0))
         if name in (await connection.list_tables()).tables:
             table = await connection.open_table(name)
         else:
-            table = await connection.create_table(name, schema=pa.schema([*fields, vector]))
+            table = await connection.create_table(name, schema=pa.schema([*fields, *nullable, vector]))
         schema = await table.schema()
-        if OWNER not in schema.names:
-            await table.add_columns({OWNER: "CAST(NULL AS string)"})
+        if missing := [field for field in nullable if field.name not in schema.names]:
+            await table.add_columns(missing)
         if schema.field("vector").type.list_size != dimension:
             raise StoreUnavailable(f"{what} in {path} were embedded by another model: {remedy}")
     return table
@@ -88,10 +97,15 @@ async def copy_database(source: str, target: Path | str) -> dict[str, int]:
     return counts
 
 
-async def compact(table: AsyncTable, writes: int) -> None:
-    """Compacts the table after every WRITES_PER_COMPACTION: many small fragments make every search slow."""
-    if writes % WRITES_PER_COMPACTION == 0:
+async def compact(table: AsyncTable, writes: int) -> bool:
+    """Compacts the table after every WRITES_PER_COMPACTION: many small fragments make every search slow.
+
+    Returns whether it did.
+    """
+    due = writes % WRITES_PER_COMPACTION == 0
+    if due:
         await table.optimize(cleanup_older_than=KEEP_VERSIONS)
+    return due
 
 
 class Maintenance:
@@ -111,8 +125,8 @@ class Maintenance:
             self._version, self._done_at = await self._table.version(), self._clock()
 
 
-async def purge(table: AsyncTable, indexed: str | None = None) -> None:
-    """Rewrites the table's files, so that no deleted row is left in them, and its full-text index, if any.
+async def purge(table: AsyncTable, indices: IndexConfigs | None = None) -> None:
+    """Rewrites the table's files, so that no deleted row is left in them, nor in its indices, if they exist.
 
     LanceDB's own compaction leaves a file as it is while under a tenth of its rows are deleted. One row is
     therefore moved to a file of its own, which is then merged with the others. Fragments of more than a
@@ -122,8 +136,10 @@ async def purge(table: AsyncTable, indexed: str | None = None) -> None:
         await table.update(updates_sql={"id": "id"}, where=f"id = {quoted(rows[0]['id'])}")
     await table.optimize()  # indexes the moved row: rows are merged only with those of the same indices
     await table.optimize()
-    if indexed is not None:
-        await table.create_index(indexed, config=FTS(), replace=True)
+    indexed = {column for index in await table.list_indices() for column in index.columns}
+    for column, config in (indices or {}).items():
+        if column in indexed:
+            await table.create_index(column, config=config, replace=True)
     await asyncio.sleep(PURGE_SECONDS + 0.5)
     await table.optimize(cleanup_older_than=timedelta(seconds=PURGE_SECONDS), delete_unverified=True)
 

@@ -21,8 +21,9 @@ eight lessons of 240 facts."""
 MAX_FACTS = 2000
 MAX_DOCUMENT_FACTS = 20_000
 """Most facts of the documents whose passages are judged again."""
-MIN_RELATIVE_SCORE = 0.5
-"""A document belongs to the topic if its best passage scores at least this share of the top score."""
+MIN_RELATIVE_SCORE = 0.3
+"""A document belongs to the topic if its best passage scores at least this share of the top score. With 0.25,
+documents that only share words with the question belong too."""
 
 
 async def look_up(

@@ -1,18 +1,20 @@
-"""`nightschool memory`: forget a user, a document or a single record in every store."""
+"""`nightschool memory`: search the library, and forget users, documents and single records."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from api.cli.shell import BAD_INPUT, AsJson, console, print_json, service, stop
 
 app = typer.Typer()
+QUOTE = 200
+"""Characters of a passage that are shown."""
 
 
 @app.callback()
 def memory() -> None:
-    """Forget users, documents and single records."""
+    """Search the library; forget users, documents and single records."""
 
 
 @app.command()
@@ -43,3 +45,33 @@ def forget(
     lines = [f"Forgotten: {counts}." if counts else "Nothing was left to forget; the files were purged."]
     lines += [f"{each['adapter']} was taught from it: {each['command']}" for each in erased["taught"]]
     console().print("\n".join(lines), markup=False)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="A question, or words.")],
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Most passages.")] = 8,
+    domain: Annotated[str | None, typer.Option(help="Only documents of this domain.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the passages that answer a question, and why each was found, without an answer."""
+    from api.cli.screen import table
+
+    with service() as client:
+        hits = client.post("/v1/search", {"query": query, "limit": limit, "domain": domain})["hits"]
+    if as_json:
+        print_json(hits)
+        return
+    if not hits:
+        console().print("Nothing was found.")
+        return
+    rows = [
+        (f"{hit['score']:.2f}", hit["source"], " ".join(hit["text"].split())[:QUOTE], _reason(hit))
+        for hit in hits
+    ]
+    console().print(table(("score", "source", "passage", "why"), rows, prose=["passage", "why"]))
+
+
+def _reason(hit: dict[str, Any]) -> str:
+    signals = ", ".join(f"{name} {score:.2f}" for name, score in hit["scores"].items())
+    return f"{signals}; {hit['path']}" if hit["path"] else signals

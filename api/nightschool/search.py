@@ -10,7 +10,8 @@ from api.compose import ServiceDep
 from api.errors import openai_errors
 from memory.records.base import Domain
 from memory.records.knowledge import Evidence
-from memory.retrieval.hybrid import SearchMethod, retrieve
+from memory.retrieval.candidates import SearchMethod
+from memory.retrieval.hybrid import retrieve
 
 MOST_HITS = 100
 router = APIRouter(tags=["documents"])
@@ -37,6 +38,10 @@ class Hit(BaseModel):
     """The passage's span in the document's extracted text, in characters."""
     score: float
     found_by: tuple[SearchMethod, ...]
+    scores: dict[str, float]
+    """The signals that the score is the weighted sum of."""
+    path: str
+    """How the graph leads to the passage; empty if it does not."""
 
 
 class SearchReply(BaseModel):
@@ -64,5 +69,5 @@ def _hit(evidence: Evidence) -> Hit:
     passage = evidence.passage
     return Hit(
         **passage.model_dump(include={"source", "title", "section", "domain", "text", "start", "end"}),
-        **evidence.model_dump(include={"score", "found_by"}),
+        **evidence.model_dump(include={"score", "found_by", "scores", "path"}),
     )

@@ -1,9 +1,10 @@
 """The protocol of episodic memory (the store of passages), and what its implementations share."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
+from memory.episodic.name_graph import ReadableNames
 from memory.language.normalisation import normalised, segmented
 from memory.records.access import Access
 from memory.records.base import Digest, Domain, Record, digest_of
@@ -46,14 +47,32 @@ class EpisodicMemory(Protocol):
         """Removes the passages of one owner's document, except the ids in `keep`; returns how many."""
         ...
 
-    async def search(
-        self, query: str, *, by: SearchBy, limit: int, access: Access, domain: str | None = None
-    ) -> tuple[Evidence, ...]:
-        """The best passages, best first, with scores in [0, 1].
+    async def scores(
+        self,
+        query: str,
+        *,
+        by: SearchBy,
+        limit: int,
+        access: Access,
+        domain: str | None = None,
+        among: Collection[str] | None = None,
+    ) -> dict[str, float]:
+        """The ids of the best passages, of all or `among` these, best first, with scores in [0, 1].
 
         The score by vector is the cosine similarity (negative values count as 0); by text it is BM25, scaled
         as s / (s + 5).
         """
+        ...
+
+    async def search(
+        self, query: str, *, by: SearchBy, limit: int, access: Access, domain: str | None = None
+    ) -> tuple[Evidence, ...]:
+        """The best passages themselves, see `scores`."""
+        ...
+
+    async def names(self, *, access: Access, domain: str | None = None) -> ReadableNames:
+        """Which passages mention a name or are titled by it. What other processes wrote in the last seconds
+        may be missing, and what was removed may still be there: `get` and `search` tell."""
         ...
 
     async def get(self, ids: Sequence[str], *, access: Access) -> tuple[Passage, ...]:
@@ -91,6 +110,16 @@ def explored_id(id_: str) -> str:
     return f"{EXPLORED}{id_[len(EXPLORED) :]}"
 
 
+def evidence(passages: Sequence[Passage], scores: Mapping[str, float], by: SearchBy) -> tuple[Evidence, ...]:
+    """Passages with their scores in a search."""
+    return tuple(Evidence(passage=each, score=scores[each.id], found_by=(by,)) for each in passages)
+
+
+def best_first(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Scores by id, the best first; ties by id."""
+    return dict(sorted(scores, key=lambda item: (-item[1], item[0])))
+
+
 def fingerprint(ids: Iterable[str]) -> Digest:
     """A digest of a document's passage ids; tells whether exactly these passages are stored."""
     return digest_of(sorted(ids))
@@ -117,6 +146,11 @@ def documents_of(rows: Iterable[tuple[str, str, str | None, str]]) -> tuple[Stor
 def scale_bm25(bm25: float) -> float:
     """Maps a BM25 score, which has no upper bound, to [0, 1)."""
     return max(0.0, bm25) / (max(0.0, bm25) + HALF_BM25)
+
+
+def unscaled_bm25(score: float) -> float:
+    """The BM25 score that `scale_bm25` mapped to this."""
+    return HALF_BM25 * score / (1.0 - score)
 
 
 def searchable_text(passage: Passage) -> str:

@@ -9,24 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
-from lancedb.index import FTS
+from lancedb.index import FTS, BTree, IvfFlat
 from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
 from memory.episodic.base import (
     SearchBy,
     StoredDocument,
+    best_first,
     documents_of,
+    evidence,
     indexed_text,
     scale_bm25,
     searchable_text,
 )
+from memory.episodic.name_graph import NAME_COLUMNS, ReadableNames, passage_names, passage_titles
+from memory.episodic.name_graph_cache import NameGraphCache
 from memory.errors import CorruptRecord
 from memory.language.normalisation import normalised
 from memory.records.access import Access
 from memory.records.knowledge import Evidence, Passage
 from memory.vector_tables import (
     MAX_IDS,
+    IndexConfigs,
     Maintenance,
     compact,
     open_table,
@@ -37,6 +42,12 @@ from memory.vector_tables import (
 )
 
 TABLE = "passages"
+ROWS_PER_COMPACTION = 1000
+VECTOR_INDEX_ROWS = 20_000
+"""Passages from which the vectors are indexed; comparing with all of fewer takes ten milliseconds."""
+INDICES: IndexConfigs = {"searched": FTS(), "id": BTree(), "vector": IvfFlat(distance_type="cosine")}
+PROBES = 40
+"""Cells of the vector index that are searched, of about the square root of the number of passages."""
 
 
 class LanceEpisodicMemory:
@@ -48,6 +59,9 @@ class LanceEpisodicMemory:
         self._embedder = embedder
         self._write_lock = asyncio.Lock()
         self._writes = 0
+        self._changed_rows = 0
+        """Since the last compaction."""
+        self._names = NameGraphCache(table)
         self._maintenance = Maintenance(table)
 
     @classmethod
@@ -58,10 +72,14 @@ class LanceEpisodicMemory:
         """
         texts = ("id", "source", "domain", "searched", "body")
         what, remedy = "the passages", "remove the folder and ingest again"
-        table = await open_table(path, TABLE, texts, embedder.dimension, what=what, remedy=remedy)
+        table = await open_table(
+            path, TABLE, texts, embedder.dimension, what=what, remedy=remedy, others=NAME_COLUMNS
+        )
         async with store_errors(f"{what} in {path}"):
-            if not any("searched" in index.columns for index in await table.list_indices()):
-                await table.create_index("searched", config=FTS())
+            indexed = {column for index in await table.list_indices() for column in index.columns}
+            for column in ("searched", "id"):
+                if column not in indexed:
+                    await table.create_index(column, config=INDICES[column])
         return cls(table, embedder)
 
     async def add(self, passages: Sequence[Passage]) -> int:
@@ -72,7 +90,7 @@ class LanceEpisodicMemory:
         rows = await asyncio.to_thread(_rows, list(unique.values()), self._embedder, schema)
         async with self._write_lock, store_errors("the passages"):
             result = await self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
-            await self._compact_if_due()
+            await self._compact_if_due(rows=result.num_inserted_rows)
         return int(result.num_inserted_rows)
 
     async def remove(
@@ -85,29 +103,48 @@ class LanceEpisodicMemory:
             count = await self._table.count_rows(where)
             if count:
                 await self._table.delete(where)
-                await self._compact_if_due()
+                await self._compact_if_due(rows=count)
         return count
+
+    async def scores(
+        self,
+        query: str,
+        *,
+        by: SearchBy,
+        limit: int,
+        access: Access,
+        domain: str | None = None,
+        among: Collection[str] | None = None,
+    ) -> dict[str, float]:
+        if limit < 1 or not query.strip() or (among is not None and not among):
+            return {}
+        if by == "vector":
+            vector = (await asyncio.to_thread(self._embedder.embed, [normalised(query)]))[0]
+            search: Any = self._table.query().nearest_to(vector).distance_type("cosine").nprobes(PROBES)
+            if among is not None:  # the index would look only near the question
+                search = search.bypass_vector_index()
+        else:
+            search = self._table.query().nearest_to_text(indexed_text(query), columns="searched")
+        where = readable_rows(access, domain)
+        if among is not None:
+            listed = f"id IN ({', '.join(map(quoted, among))})"
+            where = f"{where} AND {listed}" if where else listed
+        if where:
+            search = search.where(where)
+        column = "_distance" if by == "vector" else "_score"
+        async with store_errors("the passages"):
+            rows = await search.select(["id", column]).limit(limit).to_arrow()
+        values = (_score(value, by) for value in rows[column].to_pylist())
+        return best_first(zip(rows["id"].to_pylist(), values, strict=True))
 
     async def search(
         self, query: str, *, by: SearchBy, limit: int, access: Access, domain: str | None = None
     ) -> tuple[Evidence, ...]:
-        if limit < 1 or not query.strip():
-            return ()
-        if by == "vector":
-            vector = (await asyncio.to_thread(self._embedder.embed, [normalised(query)]))[0]
-            search: Any = self._table.query().nearest_to(vector).distance_type("cosine")
-        else:
-            search = self._table.query().nearest_to_text(indexed_text(query), columns="searched")
-        if where := readable_rows(access, domain):
-            search = search.where(where)
-        async with store_errors("the passages"):
-            rows = (
-                await search.select(["id", "body", "_distance" if by == "vector" else "_score"])
-                .limit(limit)
-                .to_list()
-            )
-        hits = [Evidence(passage=_passage(row), score=_score(row, by), found_by=(by,)) for row in rows]
-        return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id)))
+        scores = await self.scores(query, by=by, limit=limit, access=access, domain=domain)
+        return evidence(await self.get(list(scores), access=access), scores, by)
+
+    async def names(self, *, access: Access, domain: str | None = None) -> ReadableNames:
+        return (await self._names.current()).readable(access, domain)
 
     async def get(self, ids: Sequence[str], *, access: Access) -> tuple[Passage, ...]:
         readable = readable_rows(access)
@@ -153,11 +190,24 @@ class LanceEpisodicMemory:
 
     async def purge(self) -> None:
         async with self._write_lock, store_errors("the passages"):
-            await purge(self._table, "searched")
+            await purge(self._table, INDICES)
 
-    async def _compact_if_due(self) -> None:
+    async def _compact_if_due(self, *, rows: int) -> None:
+        """Compacts after many writes, or many rows: a search by text reads all that are not indexed yet."""
         self._writes += 1
-        await compact(self._table, self._writes)
+        self._changed_rows += rows
+        if self._changed_rows >= ROWS_PER_COMPACTION:
+            self._writes = 0
+        if await compact(self._table, self._writes):
+            self._changed_rows = 0
+            await self._index_vectors()
+
+    async def _index_vectors(self) -> None:
+        """Indexes the vectors once there are many; compaction then keeps the index up to date."""
+        if await self._table.count_rows() >= VECTOR_INDEX_ROWS and not any(
+            "vector" in index.columns for index in await self._table.list_indices()
+        ):
+            await self._table.create_index("vector", config=INDICES["vector"])
 
 
 def _rows(passages: Sequence[Passage], embedder: Embedder, schema: pa.Schema) -> pa.Table:
@@ -172,6 +222,8 @@ def _rows(passages: Sequence[Passage], embedder: Embedder, schema: pa.Schema) ->
             "owner": p.owner,
             "searched": indexed_text(text),
             "body": p.model_dump_json(),
+            "titles": passage_titles(p),
+            "names": passage_names(p),
             "vector": vector,
         }
         for p, text, vector in zip(passages, texts, vectors, strict=True)
@@ -193,5 +245,5 @@ def _passage(row: dict[str, Any]) -> Passage:
         ) from error
 
 
-def _score(row: dict[str, Any], by: SearchBy) -> float:
-    return min(1.0, max(0.0, 1.0 - row["_distance"])) if by == "vector" else scale_bm25(row["_score"])
+def _score(value: float, by: SearchBy) -> float:
+    return min(1.0, max(0.0, 1.0 - value)) if by == "vector" else scale_bm25(value)

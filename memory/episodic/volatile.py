@@ -3,9 +3,19 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
+from itertools import islice
 
 from memory.embedding.embedder import Embedder, Vectors
-from memory.episodic.base import SearchBy, StoredDocument, documents_of, scale_bm25, searchable_text
+from memory.episodic.base import (
+    SearchBy,
+    StoredDocument,
+    best_first,
+    documents_of,
+    evidence,
+    scale_bm25,
+    searchable_text,
+)
+from memory.episodic.name_graph import NameGraph, ReadableNames
 from memory.language.normalisation import normalised
 from memory.language.text import singular, words
 from memory.records.access import Access
@@ -45,22 +55,33 @@ class VolatileEpisodicMemory:
             del self._passages[id_], self._vectors[id_]
         return len(removed)
 
+    async def scores(
+        self,
+        query: str,
+        *,
+        by: SearchBy,
+        limit: int,
+        access: Access,
+        domain: str | None = None,
+        among: Collection[str] | None = None,
+    ) -> dict[str, float]:
+        if limit < 1 or not query.strip():
+            return {}
+        candidates = [p for p in self._readable(access, domain) if among is None or p.id in among]
+        scores = self._cosines(query, candidates) if by == "vector" else _bm25(query, candidates)
+        ranked = best_first(
+            (p.id, s) for p, s in zip(candidates, scores, strict=True) if by == "vector" or s > 0
+        )
+        return dict(islice(ranked.items(), limit))
+
     async def search(
         self, query: str, *, by: SearchBy, limit: int, access: Access, domain: str | None = None
     ) -> tuple[Evidence, ...]:
-        if limit < 1 or not query.strip():
-            return ()
-        candidates = self._readable(access, domain)
-        scores = self._cosines(query, candidates) if by == "vector" else _bm25(query, candidates)
-        ranked = sorted(
-            (
-                Evidence(passage=p, score=s, found_by=(by,))
-                for p, s in zip(candidates, scores, strict=True)
-                if by == "vector" or s > 0
-            ),
-            key=lambda hit: (-hit.score, hit.passage.id),
-        )
-        return tuple(ranked[:limit])
+        scores = await self.scores(query, by=by, limit=limit, access=access, domain=domain)
+        return evidence(await self.get(list(scores), access=access), scores, by)
+
+    async def names(self, *, access: Access, domain: str | None = None) -> ReadableNames:
+        return NameGraph.of(self._passages.values()).readable(access, domain)
 
     async def get(self, ids: Sequence[str], *, access: Access) -> tuple[Passage, ...]:
         readable = {p.id: p for p in self._readable(access, None)}

@@ -75,11 +75,16 @@ class Fact(Record):
 
 
 class Evidence(Record):
-    """A retrieved passage, its fused score, and the searches that found it."""
+    """A retrieved passage, its fused score, and why it was found."""
 
     passage: Passage
     score: float
     found_by: tuple[Literal["vector", "text", "graph"], ...]
+    """The searches that found it."""
+    scores: dict[str, float] = {}
+    """The signals that its score is the weighted sum of, see `memory.retrieval.signals`."""
+    path: str = ""
+    """How the graph leads to it: `A -[relation]-> B` by a fact, `A - name - B` by a name, A and B titles."""
 
 
 class Findings(Record):

@@ -135,3 +135,54 @@ async def test_every_way_to_read_finds_what_may_be_read_and_nothing_else(
     assert {(each.owner, each.domain) for each in documents} == {
         (p.owner, p.domain) for p in everything if p.id in readable
     }
+
+
+async def test_names_follow_what_is_added_and_removed(store: EpisodicMemory) -> None:
+    page = passage("The engine was described by Ada Lovelace.", source="engine.md")
+    await store.add([page, LEVAIN])
+    names = await store.names(access=EVERYTHING)
+    assert names.mentioning("ada lovelace", most=5) == [page.id]
+    assert sorted(names.titled("t")) == []  # too short to be a name
+    await store.remove("engine.md", domain="rust")
+    assert (await store.names(access=EVERYTHING)).mentioning("ada lovelace", most=5) == []
+
+
+async def test_names_show_nothing_of_what_one_may_not_read(store: EpisodicMemory) -> None:
+    theirs = passage("Written by Ada Lovelace.", owner="ada").model_copy(
+        update={"title": "Engine", "section": ""}
+    )
+    await store.add([theirs, passage("Read by Ada Lovelace.", domain="bread")])
+    ada = await store.names(access=Access(owner="ada"))
+    ben = await store.names(access=Access(owner="ben"))
+    closed = await store.names(access=Access(owner="ada", closed=frozenset({"rust"})))
+    assert len(ada.mentioning("ada lovelace", most=2)) == 2
+    assert ada.titled("engine") == [theirs.id]
+    assert len(ben.mentioning("ada lovelace", most=1)) == 1  # the other one does not count
+    assert ben.titled("engine") == closed.titled("engine") == []
+    one = await store.names(access=EVERYTHING, domain="bread")
+    assert len(one.mentioning("ada lovelace", most=1)) == 1
+
+
+async def test_a_search_among_ids_finds_nothing_else(store: EpisodicMemory) -> None:
+    await store.add([BORROW, MOVE, LEVAIN])
+    hidden = Access(closed=frozenset({"rust"}))
+    for by in ("vector", "text"):
+        among = await store.scores("a loan of a value", by=by, limit=9, access=EVERYTHING, among=[MOVE.id])
+        assert list(among) == [MOVE.id]
+        assert await store.scores("a value", by=by, limit=9, access=hidden, among=[MOVE.id]) == {}
+    assert await store.scores("a value", by="vector", limit=9, access=EVERYTHING, among=[]) == {}
+
+
+@pytest.mark.services
+async def test_nothing_of_a_removed_passage_is_on_the_disk_after_a_purge(tmp_path: Path) -> None:
+    store = await LanceEpisodicMemory.open(tmp_path, HashingEmbedder())
+    secret = passage("The safe opens with zorblequat.", source="secret.md")
+    await store.add([BORROW, MOVE, secret])
+    await store.remove("secret.md", domain="rust")
+    await store.purge()
+    files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]  # noqa: ASYNC240
+    assert files
+    for trace in (secret.id, "zorblequat"):
+        assert not any(trace.encode() in content for content in files), trace
+    assert list(await store.scores("a loan", by="text", limit=9, access=EVERYTHING)) == [BORROW.id]
+    assert await store.add([BORROW]) == 0

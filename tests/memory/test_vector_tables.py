@@ -19,7 +19,7 @@ async def test_a_purge_removes_deleted_rows_from_the_disk_and_changes_no_other(t
     await table.add(rows)
     await table.create_index("body", config=FTS())
     await table.delete("id = 'note-3'")
-    await purge(table, "body")
+    await purge(table, {"body": FTS()})
     kept = [row for row in rows if row["id"] != "note-3"]
     assert sorted(await table.query().to_list(), key=lambda row: row["id"]) == kept
     files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]  # noqa: ASYNC240

@@ -52,8 +52,8 @@ class StoppingMemory(VolatileEpisodicMemory):
         super().__init__(HashingEmbedder())
         self._stop = stop
 
-    async def search(self, *args: Any, **more: Any) -> Any:
-        found = await super().search(*args, **more)
+    async def scores(self, *args: Any, **more: Any) -> Any:
+        found = await super().scores(*args, **more)
         if self._stop:
             await stay("explore")
         return found

@@ -1,5 +1,7 @@
 """Forgetting is confirmed, says what it did, and names the adapters that still know."""
 
+import json
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -37,3 +39,29 @@ def test_without_a_terminal_it_has_to_be_confirmed_by_a_flag() -> None:
     assert said.returncode == 2
     assert "--yes" in said.stderr
     assert both.returncode == 2
+
+
+def test_searching_shows_the_passages_and_why_they_were_found() -> None:
+    asked: list[object] = []
+    hit = {
+        "source": "films/orchard.md",
+        "text": "The Amber Orchard is a film.",
+        "score": 0.8,
+        "scores": {"meaning": 0.7, "named": 0.5},
+        "path": "question - amber orchard - The Amber Orchard",
+    }
+
+    async def searching(request: Request) -> Response:
+        asked.append(await request.json())
+        return JSONResponse({"query": "", "hits": [hit] if len(asked) < 3 else []})
+
+    with stub([Route("/v1/search", searching, methods=["POST"])]) as port:
+        said = run("memory", "search", "Who made it?", "--limit", "3", port=port)
+        as_json = run("memory", "search", "Who made it?", "--json", port=port)
+        nothing = run("memory", "search", "Who made it?", "--domain", "films", port=port)
+    assert asked[0] == {"query": "Who made it?", "limit": 3, "domain": None}
+    shown = " ".join(said.stdout.split())
+    assert "films/orchard.md" in shown
+    assert "meaning 0.70" in shown
+    assert json.loads(as_json.stdout) == hit
+    assert nothing.stdout.strip() == "Nothing was found."

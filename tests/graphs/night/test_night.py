@@ -115,7 +115,7 @@ async def test_too_few_examples_are_not_trained(runtime: Runtime) -> None:
 
 async def test_a_step_that_fails_ends_the_night_and_keeps_what_was_done(runtime: Runtime) -> None:
     class Broken(VolatileEpisodicMemory):
-        async def search(self, *args: Any, **kwargs: Any) -> Any:
+        async def scores(self, *args: Any, **kwargs: Any) -> Any:
             raise StoreUnavailable("the disk is full")
 
     night = await NightRun(replace(runtime, episodic=Broken(runtime.embedder))).whole()
