@@ -16,7 +16,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format faults soak bank bench-answers bench-privacy bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
+.PHONY: help setup demo run test check unit format faults soak bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ bench-privacy: $(STAMP) ## Benchmark the scrubber beside Presidio; writes to doc
 
 bench-retrieval: $(STAMP) ## Benchmark retrieval; writes to docs/results (DATA=folder; PARTS=2wiki,musique,hotpot,squad,manuals,scale; QUICK=1)
 	@$(PY) -m benchmarks.retrieval --data $(DATA) $(if $(PARTS),--parts $(PARTS)) $(if $(QUICK),--quick)
+
+bench-facts: $(STAMP) ## Benchmark the extraction of facts and the finding of contradictions on the labels that ship; writes to docs/results
+	@$(PY) -m benchmarks.facts
 
 bench-gate: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the gate and its guarantee; writes to docs/results (DATA=folder with nq-open, squad and manuals)
 	@$(PY) -m benchmarks.gate --data $(DATA)

@@ -15,8 +15,9 @@ from agent.engines.base import EndingScorer
 from agent.errors import TeacherError
 from agent.learning import exploration
 from agent.learning.candidate_pairs import WrittenPairs
+from agent.learning.contradictions import disputed_sentences
 from agent.learning.corpus_index import CorpusIndex
-from agent.learning.critique import MIN_FAITHFULNESS, critique, disputed_sentences
+from agent.learning.critique import MIN_FAITHFULNESS, critique
 from agent.learning.curriculum import closest_groups, compose_curriculum, group_wordings
 from agent.learning.gap_wording import pair_for_question
 from agent.learning.gaps import is_gap

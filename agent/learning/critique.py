@@ -4,16 +4,14 @@ Rules first, then agreement across sources, then an optional larger model.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
-from agent.chat.sentence_candidates import NUMBER_WORDS
-from agent.chat.support import contradicts
-from agent.grading import normalise, word_f1
+from agent.grading import word_f1
+from agent.learning.contradictions import conflicts
 from memory.language.boilerplate import is_boilerplate
 from memory.language.content_words import content_words, coverage, occurs, stems
-from memory.language.text import key, sentences, singular, words
-from memory.records.knowledge import Critique, Evidence, Fact, Findings, Verdict
+from memory.language.text import sentences, words
+from memory.records.knowledge import Critique, Evidence, Findings, Verdict
 
 MIN_RELEVANCE = 0.5
 """Minimum relevance; below it the best passage lacks half of the question's keywords: search again."""
@@ -30,13 +28,8 @@ COVERAGE_WEIGHT = 0.7
 FULL_SENTENCE_WORDS = 5
 FULL_PASSAGE_WORDS = 20
 
-COPULA = re.compile(r"(?:is|are|was|were)(?: located in)?|definition|located[_ ]in", re.IGNORECASE)
-"""Relations with a single value (what or where a thing is); of others a thing may have several."""
-
 NEGATION = re.compile(r"\b(?:not|never|no longer|cannot|neither|nor|without)\b|n['\u2019]t\b", re.IGNORECASE)
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-
-_SPELLED_NUMBERS = frozenset(map(singular, NUMBER_WORDS))
 
 Judge = Callable[[str, Findings], Awaitable[tuple[float, str]]]
 """A larger model's opinion: question and findings in; faithfulness in [0, 1] and its reason out."""
@@ -65,50 +58,6 @@ async def critique(question: str, findings: Findings, *, judge: Judge | None = N
         verdict=verdict,
         reasons=tuple(reasons),
     )
-
-
-def conflicting_facts(facts: Sequence[Fact]) -> tuple[tuple[Fact, Fact], ...]:
-    """Pairs of contradicting facts about one subject: different numbers, or one denies the other.
-
-    Different definitions, and statements under different conditions, do not conflict.
-    """
-    groups: dict[tuple[str, str, str], list[Fact]] = defaultdict(list)
-    for fact in facts:
-        condition = " ".join(stems(fact.condition))
-        groups[key(fact.subject), " ".join(fact.relation.casefold().split()), condition].append(fact)
-    return tuple(
-        (first, second)
-        for group in groups.values()
-        for i, first in enumerate(group)
-        for second in group[i + 1 :]
-        if _contradict(first, second)
-    )
-
-
-def disputed_sentences(facts: Sequence[Fact]) -> frozenset[str]:
-    """The sentences whose facts are contradicted by others."""
-    return frozenset(fact.sentence for pair in conflicting_facts(facts) for fact in pair)
-
-
-def _contradict(first: Fact, second: Fact) -> bool:
-    """Whether two facts of one subject, relation and condition cannot both be true.
-
-    `has 3 rooms` and `has 2 doors` can: unless the relation is a copula, the objects may only differ in
-    numbers or a negation.
-    """
-    if first.negated and second.negated:
-        return False
-    if first.negated != second.negated:
-        return stems(normalise(first.object)) == stems(normalise(second.object))
-    if not COPULA.fullmatch(first.relation.strip()) and _without_numbers(first) != _without_numbers(second):
-        return False
-    return contradicts(f"{first.subject} {first.object}", f"{first.subject} {second.object}")
-
-
-def _without_numbers(fact: Fact) -> frozenset[str]:
-    """The object's content words without numbers (digits or words) and negations."""
-    object_words = content_words(NEGATION.sub(" ", fact.object))
-    return frozenset(w for w in object_words if not w[0].isdigit() and w not in _SPELLED_NUMBERS)
 
 
 def same_statement(first: str, second: str) -> bool:
@@ -157,16 +106,17 @@ def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
         return 1.0, []
     texts = {hit.passage.id: hit.passage.text for hit in findings.evidence}
     absent = {f.id for f in facts if f.passage_id in texts and f.sentence not in texts[f.passage_id]}
-    disputes = conflicting_facts(facts)
-    disputed = {f.id for pair in disputes for f in pair}
+    disputes = conflicts(facts)
+    disputed = {f.id for each in disputes for f in (each.current, each.other)}
     score = 1 - len(absent | disputed) / len(facts)
     reasons = [f"{len(absent)} facts are not in their passage"] if absent else []
-    for first, second in disputes:
+    for each in disputes:
+        current, other = each.current, each.other
         reasons.append(
-            f"{first.subject!r} is both {first.object!r} ({first.source})"
-            f" and {second.object!r} ({second.source})"
+            f"{current.subject!r} is both {current.object!r} ({current.source}) and {other.object!r}"
+            f" ({other.source}); the first is current: {each.reason}"
         )
-    if any(occurs(f.subject, question) for pair in disputes for f in pair):
+    if any(occurs(each.current.subject, question) for each in disputes):
         score = min(score, CENTRAL_CONFLICT)
         reasons.append("the sources disagree about the question's own subject")
     return score, reasons or [f"{len(facts)} facts, none disputed"]

@@ -1,4 +1,4 @@
-"""`nightschool memory`: search the library, and forget users, documents and single records."""
+"""`nightschool memory`: search the library, list contradicting facts, and forget what is stored."""
 
 import sys
 from typing import Annotated, Any
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.shell import BAD_INPUT, AsJson, console, print_json, service, stop
+from memory.language.counting import counted
 
 app = typer.Typer()
 QUOTE = 200
@@ -14,7 +15,7 @@ QUOTE = 200
 
 @app.callback()
 def memory() -> None:
-    """Search the library; forget users, documents and single records."""
+    """Search the library; list facts that contradict each other; forget users, documents and records."""
 
 
 @app.command()
@@ -75,3 +76,30 @@ def search(
 def _reason(hit: dict[str, Any]) -> str:
     signals = ", ".join(f"{name} {score:.2f}" for name, score in hit["scores"].items())
     return f"{signals}; {hit['path']}" if hit["path"] else signals
+
+
+@app.command()
+def conflicts(
+    domain: Annotated[str | None, typer.Option(help="Only facts of this domain.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Conflicts at most.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List facts that contradict each other; both are kept, and one is current."""
+    with service() as client:
+        listed = client.get("/v1/memory/conflicts", domain=domain, limit=limit)
+    if as_json:
+        print_json(listed["conflicts"])
+        return
+    lines = [line for each in listed["conflicts"] for line in _described(each)]
+    lines += [f"{counted(listed['total'], 'conflict')}; correct or remove the document that is wrong."]
+    console().print("\n".join(lines), markup=False, soft_wrap=True)
+
+
+def _described(conflict: dict[str, Any]) -> list[str]:
+    """Both facts, the current one first."""
+    current, other = conflict["current"], conflict["other"]
+    return [
+        f"{current['subject']} ({conflict['kind']}; current: {conflict['reason']})",
+        f"  current  {current['sentence']} [{current['source']}]",
+        f"  other    {other['sentence']} [{other['source']}]",
+    ]

@@ -1,16 +1,20 @@
-"""The route that forgets a user, a document or a single record in every store."""
+"""Routes of memory: forget a user, a document or a record, and list facts that contradict each other."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
 
 from agent.feedback.pseudonyms import pseudonym
-from api.auth import CallerDep
+from agent.learning.contradictions import Conflict, conflicts
+from api.auth import AccessDep, CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
 from api.openai.replies import turn_id_of
 from graphs.server.erasure import Erased, Erasure
+from memory.records.base import Domain
 from memory.server.erasure import Target
 
 router = APIRouter(prefix="/v1/memory", tags=["memory"], dependencies=[Depends(reject_nul)])
@@ -54,3 +58,27 @@ async def forget(
         runtime.audit.acting("memory.forget", by=caller.name, subject=units[1], details={"kind": kind}),
     ):
         return await erasure.forget(target)
+
+
+class Conflicts(BaseModel):
+    """Facts that cannot both be true."""
+
+    total: int
+    conflicts: list[Conflict]
+    """The first of them."""
+
+
+@router.get("/conflicts", responses=openai_errors(422, 503))
+async def contradicting(
+    service: ServiceDep,
+    access: AccessDep,
+    domain: Domain | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Conflicts:
+    """Lists pairs of facts that contradict each other, with the one that is current and why.
+
+    Both stay in memory. Correct or remove the document that is wrong, and the conflict is gone.
+    """
+    facts = await service.runtime.semantic.all(access=access, domain=domain)
+    found = await asyncio.to_thread(conflicts, facts)
+    return Conflicts(total=len(found), conflicts=list(found[:limit]))

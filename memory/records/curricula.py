@@ -40,7 +40,7 @@ def item_digest(question: str, answer: str) -> Digest:
     return digest_of([question, answer])
 
 
-_OF_STATEMENTS = ("said_by", "said_at", "valid_until")
+_OF_STATEMENTS = ("said_by", "observed_at", "valid_until")
 """Fields of facts that are left out of digests while unset: curricula older than them keep their digest."""
 
 

@@ -1,11 +1,16 @@
 """Knowledge from documents: passages, facts, search results, citations, and their critique."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
 from memory.records.base import Digest, Domain, Record, Share
 
 Verdict = Literal["accept", "refine", "flag", "discard"]
+CONFIDENCE: Mapping[str, float] = {"clause": 0.85, "apposition": 0.9, "lifespan": 0.95, "triple": 1.0}
+"""Share of each rule's facts that are right, by `make bench-facts`; triples are taken as given."""
+STRUCTURE_CONFIDENCE = 0.95
+"""Of the rules for tables, lists and signatures, which read no sentence."""
 
 
 class WebOrigin(Record):
@@ -69,9 +74,15 @@ class Fact(Record):
     said_by: str | None = None
     """Pseudonym of the user or conversation that said it: true of them only, and found by their searches
     alone. None for facts from documents."""
-    said_at: datetime | None = None
+    observed_at: datetime | None = None
+    """When the document was first read, or the user said it."""
     valid_until: datetime | None = None
     """The end of what was announced, such as a deadline; None if it does not end."""
+
+    @property
+    def confidence(self) -> float:
+        """The share of the rule's facts that are right, see `CONFIDENCE`."""
+        return CONFIDENCE.get(self.rule, STRUCTURE_CONFIDENCE)
 
 
 class Evidence(Record):

@@ -7,6 +7,9 @@ from memory.language.text import key
 from memory.records.access import Access
 from memory.records.knowledge import Fact
 
+MAX_FACTS = 100_000
+"""Default limit for reading all facts; more would need gigabytes."""
+
 
 class SemanticMemory(Protocol):
     """A graph of facts. Methods raise StoreUnavailable on failure.
@@ -64,6 +67,12 @@ class SemanticMemory(Protocol):
 
     async def facts(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Fact, ...]:
         """The facts of one owner's document, in its order."""
+        ...
+
+    async def all(
+        self, *, access: Access, domain: str | None = None, limit: int = 100_000
+    ) -> tuple[Fact, ...]:
+        """All facts from documents that may be read, of one domain or of all, by id; at most `limit`."""
         ...
 
     async def count(self) -> int:

@@ -23,6 +23,8 @@ from memory.semantic.connection import CONNECT_SECONDS, connect, redis_url, show
 
 BATCH = 500
 """Facts per write query; each query is atomic."""
+PAGE = 2000
+"""Facts per query that reads all."""
 MAX_KEYS = 1000
 """Entities that one step of a graph walk starts from."""
 TIMEOUT_MS = 10_000
@@ -36,7 +38,7 @@ MERGE (s:Entity {key: f.subject_key}) ON CREATE SET s.name = f.subject
 MERGE (o:Entity {key: f.object_key}) ON CREATE SET o.name = f.object
 MERGE (s)-[r:FACT {id: f.id}]->(o)
 ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.owner = f.owner,
-    r.body = f.body, r.said_by = f.said_by, r.said_at = f.said_at
+    r.body = f.body, r.said_by = f.said_by, r.observed_at = f.observed_at
 """
 _KNOWN = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() RETURN r.id"
 _OF_DOCUMENT = """
@@ -66,9 +68,13 @@ UNWIND $sources AS source MATCH ()-[r:FACT {{source: source}}]->()
 WHERE {_VISIBLE}
 RETURN DISTINCT r.id AS id, r.body ORDER BY id LIMIT $limit
 """
+_ALL = f"""
+MATCH ()-[r:FACT]->() WHERE r.id > $after AND ($domain IS NULL OR r.domain = $domain) AND {_VISIBLE}
+RETURN r.id AS id, r.body ORDER BY id LIMIT $limit
+"""
 _SAID = """
 MATCH ()-[r:FACT {said_by: $said_by}]->()
-RETURN r.body, r.said_at AS at, r.id AS id ORDER BY at DESC, id LIMIT $limit
+RETURN r.body, r.observed_at AS at, r.id AS id ORDER BY at DESC, id LIMIT $limit
 """
 
 
@@ -207,6 +213,22 @@ class FalkorSemanticMemory:
         async with store_errors("the graph"):
             return int((await self._read(_COUNT))[0][0])
 
+    async def all(
+        self, *, access: Access, domain: str | None = None, limit: int = 100_000
+    ) -> tuple[Fact, ...]:
+        limits = _limits(access, None)
+        found: list[Fact] = []
+        after = ""
+        async with store_errors("the graph"):
+            while len(found) < limit:
+                size = min(PAGE, limit - len(found))
+                rows = await self._read(_ALL, after=after, domain=domain, limit=size, **limits)
+                found += [_fact(body) for _, body in rows]
+                if len(rows) < size:
+                    break
+                after = rows[-1][0]
+        return tuple(found)
+
     async def purge(self) -> None:
         async with self._write_lock, store_errors("the graph"):
             await self._graph.query(_ORPHANS, timeout=TIMEOUT_MS)
@@ -282,7 +304,7 @@ def _row(fact: Fact) -> dict[str, str | None]:
         "owner": _digest(fact.owner),
         "body": json.dumps(fact.model_dump(mode="json")),
         "said_by": _digest(fact.said_by),
-        "said_at": None if fact.said_at is None else fact.said_at.astimezone(UTC).isoformat(),
+        "observed_at": None if fact.observed_at is None else fact.observed_at.astimezone(UTC).isoformat(),
     }
 
 

@@ -82,7 +82,7 @@ class VolatileSemanticMemory:
 
     async def said(self, said_by: str, *, limit: int = 200) -> tuple[Fact, ...]:
         found = [f for f in self._facts.values() if f.said_by == said_by]
-        latest_first = sorted(found, key=lambda f: (-(f.said_at or _NEVER).timestamp(), f.id))
+        latest_first = sorted(found, key=lambda f: (-(f.observed_at or _NEVER).timestamp(), f.id))
         return tuple(latest_first[: max(0, limit)])
 
     async def facts(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Fact, ...]:
@@ -92,6 +92,12 @@ class VolatileSemanticMemory:
 
     async def count(self) -> int:
         return len(self._facts)
+
+    async def all(
+        self, *, access: Access, domain: str | None = None, limit: int = 100_000
+    ) -> tuple[Fact, ...]:
+        found = [f for f in self._visible(None, access) if domain is None or f.domain == domain]
+        return tuple(sorted(found, key=lambda f: f.id)[: max(0, limit)])
 
     async def purge(self) -> None:
         """Does nothing; there is no disk."""

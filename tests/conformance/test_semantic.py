@@ -54,6 +54,16 @@ async def test_a_thing_is_found_under_any_spelling_of_its_name(store: SemanticMe
     assert await store.about([name], access=EVERYTHING) == (CHECKER,)
 
 
+async def test_all_facts_are_listed_by_domain_and_access(store: SemanticMemory) -> None:
+    private = RACE.model_copy(update={"owner": "ann"})
+    await store.add([CHECKER, LEVAIN, private])
+    shared = sorted((CHECKER, LEVAIN), key=lambda f: f.id)
+    assert await store.all(access=Access()) == tuple(shared)
+    assert await store.all(access=EVERYTHING, domain=LEVAIN.domain) == (LEVAIN,)
+    assert len(await store.all(access=EVERYTHING)) == 3
+    assert len(await store.all(access=EVERYTHING, limit=2)) == 2
+
+
 async def test_facts_about_a_subject_come_before_those_that_end_in_it(store: SemanticMemory) -> None:
     await store.add([CHECKER, RACE])
     assert await store.about(["data race"], access=EVERYTHING) == (RACE, CHECKER)
@@ -146,7 +156,7 @@ async def test_a_thousand_facts_are_kept(store: SemanticMemory) -> None:
 
 def _said(subject: str, object_: str, by: str, day: int = 1) -> Fact:
     return fact(subject, object_, source=f"statement:{subject}-{by}").model_copy(
-        update={"said_by": by, "said_at": datetime(2023, 5, day, tzinfo=UTC)}
+        update={"said_by": by, "observed_at": datetime(2023, 5, day, tzinfo=UTC)}
     )
 
 

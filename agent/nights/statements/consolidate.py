@@ -9,10 +9,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from agent.nights.statements.contradictions import base_relation, contradicted_by
+from agent.nights.statements.contradictions import contradicted_by
 from agent.nights.statements.extract import extract_statements
 from agent.nights.statements.facts import statement_fact, statement_source
 from agent.nights.statements.utterances import NAME_OF_USER, utterances_of
+from memory.language.relations import base_relation
 from memory.language.text import key
 from memory.records.base import Record, digest_of
 from memory.records.interactions import Interaction, speaker_id

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from agent.nights.statements.contradictions import base_relation
 from agent.nights.statements.dates import spelled_date
+from memory.language.relations import base_relation
 from memory.records.base import digest_of
 from memory.records.interactions import speaker_id
 from memory.records.knowledge import Fact, Passage
@@ -31,7 +31,7 @@ def statement_fact(statement: Statement) -> Fact:
         rule="statement",
         negated=base_relation(statement.relation).denied,
         said_by=speaker_id(statement.unit, statement.owner),
-        said_at=statement.said_at,
+        observed_at=statement.said_at,
         valid_until=statement.valid_until,
     )
 

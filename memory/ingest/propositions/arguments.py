@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from memory.ingest.propositions.coreference import CoreferenceResolver
-from memory.ingest.propositions.phrases import noun_phrase, subtree, written
+from memory.ingest.propositions.phrases import ends_nothing, noun_phrase, subtree, written
 from memory.ingest.propositions.predicates import CONDITIONS, JOINING, marker_of
 from memory.language.clauses import Argument, Phrase, Role
 
@@ -121,7 +121,7 @@ def _whole(node: Token, resolver: CoreferenceResolver, skip: Sequence[Token] = (
     """A whole subtree as a phrase, in its own words; None if it cannot be understood alone."""
     tokens = [t for t in subtree(node) if (t not in skip and t.dep_ != "punct") or t.text in "-/'"]
     tokens = [t for t in subtree(node) if t not in skip] if tokens else []
-    while tokens and tokens[-1].is_punct:
+    while tokens and ends_nothing(tokens[-1]):
         tokens.pop()
     while tokens and tokens[0].is_punct:
         tokens.pop(0)
@@ -172,6 +172,18 @@ def is_light(noun: Token) -> bool:
         c.dep_ in ("det", "poss", "amod", "compound", "nummod") for c in noun.children
     )
     return bare and noun.dep_ == "dobj" and noun.head.lemma_ in _LIGHT
+
+
+def is_stranded(preposition: Token) -> bool:
+    """Whether it belongs to the verb and another preposition follows: `referred to as`."""
+    following = preposition.doc[preposition.i + 1] if preposition.i + 1 < len(preposition.doc) else None
+    return (
+        preposition.dep_ == "prep"
+        and following is not None
+        and not any(True for _ in preposition.children)
+        and following.dep_ == "prep"
+        and following.head == preposition.head
+    )
 
 
 def _noun(role: Role, noun: Token, verb: Token, resolver: CoreferenceResolver) -> Iterator[Argument | None]:

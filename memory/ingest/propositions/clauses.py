@@ -13,6 +13,7 @@ from memory.ingest.propositions.arguments import (
     arguments,
     arguments_of,
     is_light,
+    is_stranded,
     phrase_of,
     shared_conditions,
 )
@@ -100,7 +101,7 @@ def _clause(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> Claus
         passive = verb.tag_ == "VBN"
     if sum(c.dep_ in SUBJECTS for c in verb.children) > 1:
         return None  # a name that the parse cuts in two
-    if head is None or not is_verb(verb, head, auxiliaries):
+    if head is None or not is_verb(verb, head, auxiliaries) or _is_misparsed(verb, auxiliaries):
         return None
     if head.dep_ == "expl":
         return _existential(verb, sentence, words, resolver) if head.lower_ == "there" else None
@@ -123,7 +124,7 @@ def _clause(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> Claus
         verb=verb,
         subject=subject,
         auxiliaries=tuple(words),
-        particle=" ".join(t.text for t in verb.children if t.dep_ == "prt" or is_light(t)),
+        particle=" ".join(t.text for t in verb.children if t.dep_ == "prt" or is_light(t) or is_stranded(t)),
         adverbs=" ".join(adverbs_of(verb)),
         negation=negation_of(verb),
         passive=passive,
@@ -132,6 +133,14 @@ def _clause(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> Claus
         arguments=tuple(a for a in arguments if a is not condition),
         condition=condition,
     )
+
+
+def _is_misparsed(verb: Token, auxiliaries: Sequence[Token]) -> bool:
+    """Whether the parse cannot be right: a verb coordinated with a noun, which then belongs to its subject
+    (`Anna and Ben's version was sung`), or an auxiliary with a subject of its own (`if you have it enabled`).
+    """
+    stray = verb.dep_ == "conj" and verb.head.pos_ not in ("VERB", "AUX")
+    return stray or any(c.dep_ in SUBJECTS for t in auxiliaries for c in t.children)
 
 
 def _existential(
@@ -170,6 +179,8 @@ def _imperative(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> C
         return None
     if any(t.dep_ in AUXILIARIES for t in verb.children) or verb.i - sentence.start > 12:
         return None
+    if any(t.tag_ == "VBD" for t in sentence.doc[sentence.start : verb.i]):
+        return None  # a past tense before it: it is a noun that the parser took for a verb
     arguments = arguments_of(verb, resolver)
     if arguments is None or not any(a.role == "object" for a in arguments):
         return None
@@ -179,7 +190,7 @@ def _imperative(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> C
         verb=verb,
         subject=None,
         auxiliaries=(),
-        particle=" ".join(t.text for t in verb.children if t.dep_ == "prt" or is_light(t)),
+        particle=" ".join(t.text for t in verb.children if t.dep_ == "prt" or is_light(t) or is_stranded(t)),
         adverbs="",
         negation=negation_of(verb),
         passive=False,
@@ -206,7 +217,7 @@ def _subject(head: Token, verb: Token, resolver: CoreferenceResolver) -> Phrase 
             noun = real
         elif head.dep_ == "appos":
             noun = head.head
-        elif head.pos_ != "PROPN" and not _is_remark(first, head):
+        elif (head.pos_ != "PROPN" and not _is_remark(first, head)) or _is_remark_on_either(first, head):
             return None
     return phrase_of(noun, resolver, drop=first if noun == head else None, subject=True)
 
@@ -220,6 +231,17 @@ def _is_remark(relative: Token, noun: Token) -> bool:
         and noun.i + 2 == relative.left_edge.i
         and noun.nbor().text == ","
         and (preposition is None or preposition.head.pos_ in ("VERB", "AUX"))
+    )
+
+
+def _is_remark_on_either(relative: Token, noun: Token) -> bool:
+    """Whether it may as well describe the noun before the preposition: `a client for Python, which ...`."""
+    preposition = noun.head if noun.dep_ == "pobj" else None
+    return (
+        preposition is not None
+        and preposition.lower_ != "of"
+        and preposition.head.pos_ in ("NOUN", "PROPN")
+        and relative.left_edge.nbor(-1).text == ","
     )
 
 
@@ -237,7 +259,7 @@ def _apposition(token: Token, sentence: Span, resolver: CoreferenceResolver) -> 
     if head.dep_ == "pobj" and head.head.head.pos_ in ("NOUN", "PROPN"):
         return None  # it may as well describe the noun before the preposition
     between = sentence.doc[head.i : token.left_edge.i].text
-    if not between.rstrip().endswith((",", ":", "-", "\u2013", "\u2014")) or any(
+    if not between.rstrip().endswith((",", "-", "\u2013", "\u2014")) or any(
         c.dep_ == "conj" for c in token.children
     ):
         return None

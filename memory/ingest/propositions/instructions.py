@@ -43,6 +43,8 @@ def facts_from_instruction(clause: Clause) -> Iterator[tuple[str, str, str, str]
         group = "is"  # `Press the button to stop the pump`
         if thing.phrase.head.tag_ in ("NNS", "NNPS"):
             group = "are"
+    if clause.subject is None and not clause.negated and purpose is None and clause.condition is None:
+        return  # a step of a procedure, which says nothing of the thing elsewhere
     condition = clause.condition.text if clause.condition and not _of_reader(clause.condition) else ""
     if clause.condition is not None and not condition and purpose is None:
         return

@@ -82,9 +82,7 @@ def noun_phrase(noun: Token, *, drop: Token | None = None, core: bool = False) -
     take(noun)
     hidden = _aside(noun.doc)
     tokens = sorted((t for t in kept if t.i not in hidden), key=lambda t: t.i)
-    while (
-        tokens and (tokens[-1].is_punct or tokens[-1].dep_ in ("cc", "preconj")) and not is_code(tokens[-1])
-    ):
+    while tokens and (ends_nothing(tokens[-1]) or tokens[-1].dep_ in ("cc", "preconj")):
         tokens.pop()
     tokens = _unbroken(tokens)
     if tokens and tokens[0].dep_ == "preconj":
@@ -92,6 +90,11 @@ def noun_phrase(noun: Token, *, drop: Token | None = None, core: bool = False) -
     while tokens and tokens[0].is_punct and tokens[0].text not in "\"'\u201c\u2018":
         tokens.pop(0)
     return tokens
+
+
+def ends_nothing(token: Token) -> bool:
+    """Whether the token is punctuation that a phrase does not end with; a per cent sign is a unit."""
+    return token.is_punct and token.text != "%" and not is_code(token)
 
 
 def _unbroken(tokens: list[Token]) -> list[Token]:
@@ -152,6 +155,8 @@ def written(tokens: Sequence[Token]) -> str:
     text = " ".join("".join(pieces).split())
     text = re.sub(r"\s+([,.;:)%\u2019])(?=[\s,.;:)]|$)", r"\1", text)
     text = re.sub(r",(?:\s*,)+", ",", text).strip(" ,;:")
+    if text.count("(") > text.count(")"):
+        text = text[: text.rindex("(")]
     for mark in ('"', "\u201c\u201d"):
         if sum(text.count(c) for c in mark) % 2:
             text = "".join(c for c in text if c not in mark)

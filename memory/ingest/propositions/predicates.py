@@ -58,8 +58,16 @@ def is_asserted(verb: Token) -> bool:
         marker = marker_of(node)
         if marker in CONDITIONS:
             return marker == "when" and node.tag_ == "VBD"
-        return marker in _TRUE_ADVERBIALS or (not marker and node.tag_ in ("VBG", "VBN"))
+        return (marker in _TRUE_ADVERBIALS and not _in_condition(node.head)) or (
+            not marker and node.tag_ in ("VBG", "VBN")
+        )
     return node.dep_ in ("ROOT", "relcl", "conj", "parataxis", "appos", "dep")
+
+
+def _in_condition(verb: Token) -> bool:
+    """Whether the verb is in a conditional clause: `if you log in while it runs, ...`."""
+    above = [verb, *verb.ancestors]
+    return any(t.dep_ == "advcl" and marker_of(t) in CONDITIONS for t in above)
 
 
 def governor(verb: Token) -> Token | None:

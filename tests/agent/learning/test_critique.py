@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.learning.critique import conflicting_facts, critique, same_statement
+from agent.learning.contradictions import conflicts
+from agent.learning.critique import critique, same_statement
 from memory.records.knowledge import Findings
 from tests.support.facts import fact, findings, passage, rust
 
@@ -108,7 +109,7 @@ def test_two_definitions_of_one_thing_are_no_conflict() -> None:
         fact("move", "definition", "a transfer of a value", "A move is a transfer of a value."),
         fact("move", "definition", "a step in a board game", "A move is a step in a board game."),
     ]
-    assert conflicting_facts(both) == ()
+    assert conflicts(both) == ()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_statements_conflict_by_their_numbers_or_a_denial_alone(
 ) -> None:
     one = fact("brass lighthouse", relation, first, f"The brass lighthouse {relation} {first}.")
     other = fact("brass lighthouse", relation.lower(), second, f"It {relation} {second}.")
-    assert bool(conflicting_facts([one, other])) is conflict
+    assert bool(conflicts([one, other])) is conflict
 
 
 @pytest.mark.parametrize(
@@ -151,10 +152,13 @@ def test_a_denial_conflicts_with_what_it_denies_and_a_condition_keeps_statements
     change: dict[str, object], conflict: bool
 ) -> None:
     one = fact("brass tower", "has", "3 rooms", "The brass tower has 3 rooms.")
-    assert bool(conflicting_facts([one, one.model_copy(update={"id": "other", **change})])) is conflict
+    assert (
+        bool(conflicts([one, one.model_copy(update={"id": "other", "sentence": "Elsewhere.", **change})]))
+        is conflict
+    )
 
 
 def test_two_denials_never_conflict() -> None:
     one = fact("brass tower", "has", "3 rooms", "The brass tower has not 3 rooms.")
     denied = one.model_copy(update={"negated": True})
-    assert conflicting_facts([denied, denied.model_copy(update={"id": "other", "object": "4 rooms"})]) == ()
+    assert conflicts([denied, denied.model_copy(update={"id": "other", "object": "4 rooms"})]) == ()

@@ -65,3 +65,27 @@ def test_searching_shows_the_passages_and_why_they_were_found() -> None:
     assert "meaning 0.70" in shown
     assert json.loads(as_json.stdout) == hit
     assert nothing.stdout.strip() == "Nothing was found."
+
+
+def test_conflicts_show_both_sentences_and_which_one_is_current() -> None:
+    def fact(year: int, source: str) -> dict[str, str]:
+        return {"subject": "the kettle", "sentence": f"It was built in {year}.", "source": source}
+
+    listed = {
+        "total": 1,
+        "conflicts": [
+            {"kind": "date", "reason": "newer", "current": fact(1971, "b.md"), "other": fact(1962, "a.md")}
+        ],
+    }
+
+    def conflicts(request: Request) -> Response:
+        return JSONResponse(listed)
+
+    with stub([Route("/v1/memory/conflicts", conflicts)]) as port:
+        said = run("memory", "conflicts", port=port)
+    assert said.stdout.splitlines() == [
+        "the kettle (date; current: newer)",
+        "  current  It was built in 1971. [b.md]",
+        "  other    It was built in 1962. [a.md]",
+        "1 conflict; correct or remove the document that is wrong.",
+    ]

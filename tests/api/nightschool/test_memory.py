@@ -152,3 +152,24 @@ async def test_the_lesson_of_a_private_document_goes_with_it(
     await client.delete(PATH, params={"source": fact.source}, headers=keys["ben"])
     quarantined = [runtime.registry.quarantined(lesson.digest) for lesson in (shared, private)]
     assert [each is not None for each in quarantined] == [False, True]
+
+
+async def test_contradicting_facts_are_listed_to_those_who_may_read_both(
+    client: httpx.AsyncClient, runtime: Runtime, keys: dict[str, dict[str, str]]
+) -> None:
+    for owner, source, year in (("root", "a.md", 1962), ("root", "b.md", 1971), ("ben", "c.md", 1980)):
+        reply = await client.post(
+            "/v1/documents",
+            params={"source": source},
+            content=f"# Kettle\n\nThe brass kettle was built in {year}.".encode(),
+            headers={**keys[owner], "content-type": "text/markdown"},
+        )
+        assert reply.is_success
+    listed = (await client.get(f"{PATH}/conflicts", headers=keys["ada"])).json()
+    assert listed["total"] == 1
+    (conflict,) = listed["conflicts"]
+    assert {conflict["current"]["source"], conflict["other"]["source"]} == {"a.md", "b.md"}
+    assert (conflict["kind"], conflict["reason"]) == ("date", "newer")
+    assert (await client.get(f"{PATH}/conflicts", headers=keys["ben"])).json()["total"] == 3
+    other = {"domain": "elsewhere"}
+    assert (await client.get(f"{PATH}/conflicts", params=other, headers=keys["ben"])).json()["total"] == 0

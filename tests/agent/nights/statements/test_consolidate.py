@@ -214,7 +214,7 @@ def test_current_statements_become_passages_and_facts_that_cite_them() -> None:
     assert passage.source == fact.source == statement_source(statement.id)
     assert passage.text[fact.start : fact.end] == fact.sentence == "The user lives in Bern."
     assert passage.title == "what the user said on 9 June 2023"
-    assert (fact.said_by, fact.said_at) == ("u", NOON)
+    assert (fact.said_by, fact.observed_at) == ("u", NOON)
 
 
 async def test_a_name_given_in_one_night_is_used_in_the_next(

@@ -95,3 +95,62 @@ def test_the_same_passages_give_the_same_facts_alone_or_together() -> None:
     one, two = at(PROSE), at(DEVICES, section="Device limits")
     assert extract_facts([one, two]) == extract_facts([one, two])
     assert set(ids(extract_facts([one, two]))) == {*ids(extract_facts([one])), *ids(extract_facts([two]))}
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "object_"),
+    [
+        ("No lamp is lit on the quay.", "is not lit on", "the quay"),
+        ("The old ferry carried no lorries.", "did not carry", "lorries"),
+    ],
+)
+def test_no_before_a_noun_denies_the_fact(text: str, relation: str, object_: str) -> None:
+    (fact,) = extract_facts([at(text)])
+    assert (fact.relation, fact.object, fact.negated) == (relation, object_, True)
+
+
+def test_no_more_than_is_a_bound_and_no_denial() -> None:
+    assert not any(fact.negated for fact in extract_facts([at("The ferry carries no more than nine cars.")]))
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        (
+            "Nina Falk (4 September 1947 \u2013 11 May 2016) was a Swedish printer.",
+            {("was born on", "4 September 1947"), ("died on", "11 May 2016")},
+        ),
+        ("Nina Falk (born October 4, 1973) is a printer from Lund.", {("was born on", "October 4, 1973")}),
+        ("The Lund Observer (1855\u20131929) was a newspaper in Lund.", set()),
+        ("She was the daughter of Francis Falk (1708 \u2013 1765) and Maria Falk.", set()),
+    ],
+)
+def test_dates_in_brackets_after_a_person_are_those_of_birth_and_death(
+    text: str, facts: set[tuple[str, str]]
+) -> None:
+    found = extract_facts([at(text, title="Nina Falk")])
+    assert {(f.relation, f.object) for f in found if f.rule == "lifespan"} == facts
+
+
+def test_a_title_that_the_parser_takes_apart_stays_whole() -> None:
+    found = said(at("Until Tomorrow is a film directed by Nina Falk.", title="Until Tomorrow (film)"))
+    assert {subject for subject, *_ in found} == {"Until Tomorrow"}
+
+
+def test_a_per_cent_sign_stays_with_its_number() -> None:
+    assert any(
+        object_.endswith("6.1%") for *_, object_ in said(at("Growth in Lund reached a level of 6.1%."))
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Create a new database file from scratch.",  # a step, without what it is for
+        "The toolkit is a client for the Python language, which provides sockets.",  # which of the two?
+        "This is an attack the old server is immune against.",
+    ],
+)
+def test_what_is_no_statement_or_may_be_read_in_two_ways_is_left_out(text: str) -> None:
+    found = said(at(text))
+    assert not any("scratch" in o or r == "provides" or o.endswith("against") for _, r, o in found)

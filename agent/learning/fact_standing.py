@@ -1,0 +1,90 @@
+"""How well a fact stands: by how many sources state it, how sure the rule is, and how old it may be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from memory.language.relations import base_relation
+from memory.language.text import key
+from memory.records.base import Record
+from memory.records.knowledge import Fact
+
+STATE_LASTS = timedelta(days=365)
+"""After this time, what a text says is so (`is the president`) should be looked up again."""
+ANNOUNCED_LASTS = timedelta(days=180)
+"""The same for what is planned (`will open`)."""
+
+
+class Standing(Record):
+    """A fact's support, age and reliability."""
+
+    support: int
+    """Distinct documents, users or conversations that state it."""
+    confidence: float
+    observed_at: datetime | None
+    """When it was last read or said."""
+    changes: bool
+    """Whether it describes a state, which may end; an event of the past stays."""
+
+    def newer_than(self, other: Standing) -> bool:
+        """Whether it was observed later; False if that is unknown."""
+        if self.observed_at is None or other.observed_at is None:
+            return False
+        return self.observed_at > other.observed_at
+
+
+def compared(first: Standing, second: Standing) -> tuple[bool, str]:
+    """Whether the first of two conflicting facts is the better one, and why.
+
+    Of states, which may end, the newer is better; of events the one that more sources state.
+    """
+    newer = int(first.newer_than(second)) - int(second.newer_than(first)), "newer"
+    counts = sorted((first.support, second.support), reverse=True)
+    supported = first.support - second.support, "stated by {} sources against {}".format(*counts)
+    surer = first.confidence - second.confidence, "read by the more reliable rule"
+    criteria = (newer, supported) if first.changes and second.changes else (supported, newer)
+    for difference, reason in (*criteria, surer):
+        if difference:
+            return difference > 0, reason
+    return True, "neither is newer or better supported"
+
+
+def standings(facts: Sequence[Fact]) -> dict[str, Standing]:
+    """The standing of each fact, by its id: facts with equal words support each other."""
+    groups: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
+    for fact in facts:
+        groups[_statement(fact)].append(fact)
+    return {fact.id: _standing(fact, group) for group in groups.values() for fact in group}
+
+
+def is_stale(fact: Fact, now: datetime) -> bool:
+    """Whether the fact should be looked up again: it has ended, or describes a state and is old."""
+    if fact.valid_until is not None and fact.valid_until < now:
+        return True
+    if fact.observed_at is None or not _changes(fact):
+        return False
+    planned = {"will", "shall"} & set(fact.relation.split())
+    return now - fact.observed_at > (ANNOUNCED_LASTS if planned else STATE_LASTS)
+
+
+def _standing(fact: Fact, same: Sequence[Fact]) -> Standing:
+    observed = [each.observed_at for each in same if each.observed_at is not None]
+    return Standing(
+        support=len({(each.source, each.said_by) for each in same}),
+        confidence=max(each.confidence for each in same),
+        observed_at=max(observed, default=None),
+        changes=_changes(fact),
+    )
+
+
+def _changes(fact: Fact) -> bool:
+    return not base_relation(fact.relation).past
+
+
+def _statement(fact: Fact) -> tuple[object, ...]:
+    base = base_relation(fact.relation)
+    return (
+        key(fact.subject), base.base, key(fact.object), key(fact.condition), fact.negated or base.denied,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Benchmark of facts: extraction against labelled sentences, and contradictions that were planted."""

@@ -1,0 +1,123 @@
+"""Which facts exclude each other, which of them is current, and why."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent.learning.contradictions import conflicts
+from agent.learning.fact_standing import is_stale, standings
+from memory.records.knowledge import Fact
+from tests.support.facts import fact, passage
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def stated(
+    subject: str,
+    relation: str,
+    object_: str,
+    *,
+    source: str = "a.md",
+    condition: str = "",
+    negated: bool = False,
+    at: datetime | None = None,
+) -> Fact:
+    sentence = f"{subject} {relation} {object_} {condition} ({source})"
+    made = fact(subject, relation, object_, sentence, within=passage(sentence, source=source))
+    changes = {"condition": condition, "negated": negated, "observed_at": at, "rule": "clause"}
+    return made.model_copy(update={"id": f"{source} {sentence} {at}", **changes})
+
+
+def kinds(*facts: Fact) -> list[str]:
+    return [each.kind for each in conflicts(facts)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [
+        (("was born on", "4 May 1947"), ("was born in", "1948"), "date"),
+        (("was born on", "4 May 1947"), ("was born in", "1947"), None),
+        (("was born in", "Lund", "on 4 May 1947"), ("was born on", "5 May 1947"), "date"),
+        (("was officially opened on", "3 May 1901"), ("opened in", "1903"), "date"),
+        (("won", "the cup", "in 2001"), ("won", "the cup", "in 2004"), None),
+        (("was released in", "Japan", "in 2001"), ("was released in", "Europe", "in 2002"), None),
+        (("has been used", "for mail", "since 1901"), ("was used", "for mail", "until 1950"), None),
+        (("has", "a population of 87"), ("has", "a population of 92"), "number"),
+        (("was", "87", "in 2006"), ("was", "92", "in 2011"), None),
+        (("is", "the third album by Orm"), ("is", "the 4th album by Orm"), "number"),
+        (("has", "about 3,000 rooms"), ("has", "2,950 rooms"), None),
+        (("reaches", "250 degrees", "in 10 minutes"), ("reaches", "180 degrees", "in 5 minutes"), None),
+        (("is", "3 m long"), ("is", "9.8 feet long"), None),
+        (("can carry", "12 cars"), ("carries", "10 cars"), None),
+        (("is now", "a ship"), ("is not", "a ship"), "denial"),
+        (("is usually", "a ship"), ("is not", "a ship"), None),
+        (("stars", "Ann Quist"), ("stars", "Bo Falk"), None),
+    ],
+)
+def test_facts_exclude_each_other_only_if_all_else_is_the_same(
+    first: tuple[str, ...], second: tuple[str, ...], kind: str | None
+) -> None:
+    one, two = (
+        stated("the Marsk", *each[:2], source=source, condition=" ".join(each[2:]), negated="not" in each[0])
+        for each, source in ((first, "a.md"), (second, "b.md"))
+    )
+    assert kinds(one, two) == ([kind] if kind else [])
+
+
+def test_other_objects_conflict_once_the_facts_show_that_the_relation_has_one() -> None:
+    rivals = [stated("Marsk", "is directed by", name, source=name) for name in ("Ann Quist", "Bo Falk")]
+    assert kinds(*rivals) == []
+    agreeing = [
+        stated(f"Film {n}", "was directed by", f"Director {n}", source=source)
+        for n in range(4)
+        for source in ("a.md", "b.md")
+    ]
+    assert kinds(*rivals, *agreeing) == ["value"]
+    several = [stated(f"Film {n}", "was directed by", "Cy Dahl", source="c.md") for n in range(4)]
+    assert kinds(*rivals, *agreeing, *several) == []
+
+
+def test_a_relation_that_one_source_dates_twice_repeats() -> None:
+    dated = [stated(f"Play {n}", "was published in", year) for n in range(2) for year in ("1901", "1904")]
+    rivals = [stated("Marsk", "was published in", year, source=year) for year in ("1920", "1931")]
+    assert kinds(*rivals) == ["date"]
+    assert kinds(*rivals, *dated) == []
+
+
+def test_facts_of_other_domains_and_users_are_not_compared() -> None:
+    one, two = (stated("the lamp", "has", f"{n} bulbs", source=f"{n}.md") for n in (2, 3))
+    assert kinds(one, two) == ["number"]
+    assert kinds(one, two.model_copy(update={"domain": "other"})) == []
+    assert kinds(one, two.model_copy(update={"said_by": "ann"})) == []
+
+
+def test_of_events_the_better_supported_is_current_and_of_states_the_newer() -> None:
+    later = NOW + timedelta(days=9)
+    built = [
+        stated("Marsk", "was built in", "1901", source="a.md", at=NOW),
+        stated("Marsk", "was built in", "1901", source="b.md", at=NOW),
+        stated("Marsk", "was built in", "1905", source="c.md", at=later),
+    ]
+    found = conflicts(built)
+    assert {each.current.object for each in found} == {"1901"}
+    assert found[0].reason == "stated by 2 sources against 1"
+    crew = [
+        stated("Marsk", "has", "a crew of 9", source="a.md", at=NOW),
+        stated("Marsk", "has", "a crew of 9", source="b.md", at=NOW),
+        stated("Marsk", "has", "a crew of 12", source="c.md", at=later),
+    ]
+    newest = conflicts(crew)
+    assert {each.current.object for each in newest} == {"a crew of 12"}
+    assert newest[0].reason == "newer"
+
+
+def test_support_counts_sources_and_what_may_change_grows_stale() -> None:
+    same = [stated("Marsk", "is", "a ferry", source=source, at=NOW) for source in ("a.md", "b.md")]
+    assert standings(same)[same[0].id].support == 2
+    year = timedelta(days=366)
+    assert is_stale(same[0], NOW + year)
+    assert not is_stale(same[0], NOW + timedelta(days=30))
+    assert not is_stale(stated("Marsk", "was built in", "1901", at=NOW), NOW + 9 * year)
+    announced = stated("Marsk", "will open in", "Orm", at=NOW)
+    assert is_stale(announced, NOW + timedelta(days=200))
+    assert is_stale(announced.model_copy(update={"valid_until": NOW}), NOW + timedelta(days=1))
