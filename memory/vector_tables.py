@@ -47,9 +47,10 @@ async def open_table(
 ) -> AsyncTable:
     """Opens a table of a folder or an s3:// URL, and creates it if missing.
 
-    It has these text columns, of which `id` is unique, `owner` and `others`, which may be null, and a `vector`.
-    A table that lacks columns that may be null gets them; rows without an owner are shared. `what` names its
-    rows in messages. Raises StoreUnavailable, with `remedy` if the stored vectors have another dimension.
+    It has these text columns, of which `id` is unique, `owner` and `others`, which may be null, and a
+    `vector`. A table that lacks columns that may be null gets them; rows without an owner are shared. `what`
+    names its rows in messages. Raises StoreUnavailable, with `remedy` if the stored vectors have another
+    dimension.
     """
     fields = [
         pa.field(text, pa.string(), nullable=False, metadata=UNIQUE if text == "id" else None)

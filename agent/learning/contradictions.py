@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import Literal, NamedTuple
 
 from agent.chat.support import Quantity, contradicts, is_negated, quantities
@@ -31,6 +32,7 @@ MIN_REPEATED = 4
 MIN_REPEATING = 2
 """Subjects that their own source gives several dates or numbers, for the relation to be one that repeats; a
 single one may be a source that contradicts itself."""
+MOST_COMPARED = 300
 APPROXIMATE = 0.1
 """Numbers that differ by less are the same where one is `about` so many."""
 
@@ -103,24 +105,25 @@ class _Reading(NamedTuple):
         return next((w for w in self.verb.split("-") if w not in _TELLING), self.verb)
 
 
-_Groups = dict[tuple[str, str, str | None], list[_Reading]]
-"""Readings by subject, domain and user."""
+_Groups = dict[tuple[str, str, str | None, str], list[_Reading]]
+"""Readings by subject, domain, user and verb."""
 
 
 def conflicts(facts: Sequence[Fact]) -> tuple[Conflict, ...]:
     """The conflicts among facts, in the order in which their first fact is given.
 
-    Facts are compared within a domain, and what users said only with what the same user said.
+    Facts are compared within a domain, and what users said only with what the same user said. Of facts with
+    one subject and verb, the first MOST_COMPARED are compared: a text of such sentences would take minutes.
     """
     groups: _Groups = defaultdict(list)
     for fact in {fact.id: fact for fact in facts}.values():
-        groups[key(fact.subject), fact.domain, fact.said_by].append(_read(fact))
+        reading = _read(fact)
+        groups[key(fact.subject), fact.domain, fact.said_by, reading.verb].append(reading)
     one_valued, repeating = _OneValued(facts), _repeating(groups)
     found = [
         (first, second, kind)
         for group in groups.values()
-        for i, first in enumerate(group)
-        for second in group[i + 1 :]
+        for first, second in combinations(group[:MOST_COMPARED], 2)
         if (kind := _kind(first, second, one_valued, repeating)) is not None
     ]
     standing = standings(facts) if found else {}
@@ -141,11 +144,11 @@ def _conflict(first: Fact, second: Fact, kind: Kind, standing: Mapping[str, Stan
 def _kind(
     first: _Reading, second: _Reading, one_valued: _OneValued, repeating: frozenset[str]
 ) -> Kind | None:
-    """How two facts about one subject exclude each other; None if they do not.
+    """How two facts with one subject and verb exclude each other; None if they do not.
 
     Anything that sets them apart, such as another condition, unit or time, lets both stand.
     """
-    if first.verb != second.verb or first.modals != second.modals or (first.denied and second.denied):
+    if first.modals != second.modals or (first.denied and second.denied):
         return None
     if first.fact.sentence == second.fact.sentence and first.fact.source == second.fact.source:
         return None  # one sentence does not contradict itself
@@ -240,11 +243,14 @@ class _OneValued:
             for relation, found in objects.items()
         }
         """For each relation the subjects with repeated statements, and whether these agree."""
+        self._agreed = {relation: sum(found.values()) for relation, found in self._agreeing.items()}
 
     def holds(self, relation: str, *, besides: str) -> bool:
         """Whether nearly all other subjects with repeated statements have one value."""
-        others = [same for subject, same in self._agreeing.get(relation, {}).items() if subject != besides]
-        return len(others) >= MIN_REPEATED and sum(others) >= AGREEING * len(others)
+        repeated = self._agreeing.get(relation, {})
+        others = len(repeated) - (besides in repeated)
+        agreed = self._agreed.get(relation, 0) - repeated.get(besides, False)
+        return others >= MIN_REPEATED and agreed >= AGREEING * others
 
 
 def _repeating(groups: _Groups) -> frozenset[str]:

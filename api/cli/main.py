@@ -104,7 +104,7 @@ memory.app.command("restore")(backup.restore)
 app.add_typer(
     memory.app,
     name="memory",
-    help="Search, show, export and import the library; back up and restore everything; forget what is anywhere.",
+    help="Search, show and export the library; back up and restore everything; forget what is stored.",
 )
 app.add_typer(privacy.app, name="privacy", help="Show what was encrypted in place of personal data.")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")

@@ -1,4 +1,4 @@
-"""`nightschool memory`: search the library, list contradicting facts, and forget what is stored."""
+"""`nightschool memory`: search the library, list contradicting and old facts, and forget what is stored."""
 
 import sys
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ QUOTE = 200
 
 @app.callback()
 def memory() -> None:
-    """Search the library; list facts that contradict each other; forget users, documents and records."""
+    """Search the library; list facts that contradict each other or are old; forget what is stored."""
 
 
 @app.command()
@@ -93,6 +93,31 @@ def conflicts(
     lines = [line for each in listed["conflicts"] for line in _described(each)]
     lines += [f"{counted(listed['total'], 'conflict')}; correct or remove the document that is wrong."]
     console().print("\n".join(lines), markup=False, soft_wrap=True)
+
+
+@app.command()
+def stale(
+    domain: Annotated[str | None, typer.Option(help="Only facts of this domain.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Facts at most.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List facts that have ended, or that are so old that they should be looked up again."""
+    with service() as client:
+        listed = client.get("/v1/memory/stale", domain=domain, limit=limit)
+    if as_json:
+        print_json(listed["facts"])
+        return
+    lines = [f"{fact['sentence']} [{fact['source']}, {_age(fact)}]" for fact in listed["facts"]]
+    lines += [
+        f"{counted(listed['total'], 'fact')} to look up again; ingest newer documents in place of these."
+    ]
+    console().print("\n".join(lines), markup=False, soft_wrap=True)
+
+
+def _age(fact: dict[str, Any]) -> str:
+    if fact["valid_until"]:
+        return f"until {fact['valid_until'][:10]}"
+    return f"read on {fact['observed_at'][:10]}"
 
 
 def _described(conflict: dict[str, Any]) -> list[str]:

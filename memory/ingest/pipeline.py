@@ -5,7 +5,6 @@ A document counts as stored once all of it is.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from memory.episodic.base import EpisodicMemory
@@ -88,9 +87,7 @@ def read(
     if loaded.language != TAUGHT_LANGUAGE:
         notes += (f"in another language ({loaded.language}): read and searchable; lessons need English",)
         return Contents(passages, (), notes)
-    now = datetime.now(UTC)
-    facts = tuple(fact.model_copy(update={"observed_at": now}) for fact in extract_facts(passages))
-    return Contents(passages, facts, notes)
+    return Contents(passages, extract_facts(passages), notes)
 
 
 async def read_in_thread(document: RawDocument, domain: Domain, owner: str | None) -> Contents:

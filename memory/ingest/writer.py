@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from memory.episodic.base import EpisodicMemory, fingerprint
@@ -76,11 +77,13 @@ class DocumentWriter:
         episodic: EpisodicMemory,
         semantic: SemanticMemory,
         sole_writer: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`sole_writer` keeps out the writers of other processes while its block runs."""
         self._episodic = episodic
         self._semantic = semantic
         self._sole_writer = sole_writer
+        self._clock = clock
         self._lock = asyncio.Lock()
         self._waiting: list[_Write] = []
         self._task: asyncio.Task[None] | None = None
@@ -162,7 +165,9 @@ class DocumentWriter:
         stored = await self._fingerprints([write.place for write in batch])
         changed = [w for w in batch if stored.get(w.place) != fingerprint(p.id for p in w.contents.passages)]
         # Also of unchanged documents: the rules that find facts may have changed.
-        await self._semantic.add([fact for write in batch for fact in write.contents.facts])
+        now = {"observed_at": self._clock()}
+        facts = [fact for write in batch for fact in write.contents.facts]
+        await self._semantic.add([f if f.observed_at else f.model_copy(update=now) for f in facts])
         await self._episodic.add([passage for write in changed for passage in write.contents.passages])
         for write in batch:
             (source, domain, owner), contents = write.place, write.contents

@@ -40,7 +40,7 @@ def item_digest(question: str, answer: str) -> Digest:
     return digest_of([question, answer])
 
 
-_OF_STATEMENTS = ("said_by", "observed_at", "valid_until")
+_OF_STATEMENTS = ("said_by", "valid_until")
 """Fields of facts that are left out of digests while unset: curricula older than them keep their digest."""
 
 
@@ -77,11 +77,15 @@ class Curriculum(Record):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical content; equal curricula have equal digests."""
+        """SHA-256 of the canonical content, which when a fact was read is no part of.
+
+        Equal curricula have equal digests.
+        """
         optional = ("supersedes", "early_stop", "weights")  # absent from earlier curricula
         unused = {name for name in optional if not getattr(self, name)}
         content = self.model_dump(mode="json", exclude=unused)
         for fact in content["facts"]:
+            del fact["observed_at"]
             for name in _OF_STATEMENTS:
                 if fact[name] is None:
                     del fact[name]

@@ -8,7 +8,8 @@ from memory.records.base import Digest, Domain, Record, Share
 
 Verdict = Literal["accept", "refine", "flag", "discard"]
 CONFIDENCE: Mapping[str, float] = {"clause": 0.85, "apposition": 0.9, "lifespan": 0.95, "triple": 1.0}
-"""Share of each rule's facts that are right, by `make bench-facts`; triples are taken as given."""
+"""How far each rule is trusted where facts contradict each other. Chosen, not measured: the labels of `make
+bench-facts` have too few facts of each rule. Triples are taken as given."""
 STRUCTURE_CONFIDENCE = 0.95
 """Of the rules for tables, lists and signatures, which read no sentence."""
 
@@ -81,7 +82,7 @@ class Fact(Record):
 
     @property
     def confidence(self) -> float:
-        """The share of the rule's facts that are right, see `CONFIDENCE`."""
+        """How far the rule that read it is trusted, see `CONFIDENCE`."""
         return CONFIDENCE.get(self.rule, STRUCTURE_CONFIDENCE)
 
 

@@ -89,3 +89,31 @@ def test_conflicts_show_both_sentences_and_which_one_is_current() -> None:
         "  other    It was built in 1962. [a.md]",
         "1 conflict; correct or remove the document that is wrong.",
     ]
+
+
+def test_stale_facts_show_where_and_when_they_were_read() -> None:
+    facts = [
+        {
+            "sentence": "Ann is the mayor.",
+            "source": "a.md",
+            "observed_at": "2025-01-02T00:00:00Z",
+            "valid_until": None,
+        },
+        {
+            "sentence": "It will open.",
+            "source": "b.md",
+            "observed_at": None,
+            "valid_until": "2025-03-04T00:00:00Z",
+        },
+    ]
+
+    def stale(request: Request) -> Response:
+        return JSONResponse({"total": 2, "facts": facts})
+
+    with stub([Route("/v1/memory/stale", stale)]) as port:
+        said = run("memory", "stale", port=port)
+    assert said.stdout.splitlines() == [
+        "Ann is the mayor. [a.md, read on 2025-01-02]",
+        "It will open. [b.md, until 2025-03-04]",
+        "2 facts to look up again; ingest newer documents in place of these.",
+    ]

@@ -1,6 +1,7 @@
 """Keys forget what is theirs, and only that; admins forget all."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from memory.records.interactions import Gap
 from memory.server.keys import ApiKeys
 from tests.api.conftest import Serve
 from tests.support.adapters import curriculum
+from tests.support.facts import fact, passage
 from tests.support.interactions import feedback, interaction
 from tests.support.nights import golden, night, revision, statement
 
@@ -173,3 +175,21 @@ async def test_contradicting_facts_are_listed_to_those_who_may_read_both(
     assert (await client.get(f"{PATH}/conflicts", headers=keys["ben"])).json()["total"] == 3
     other = {"domain": "elsewhere"}
     assert (await client.get(f"{PATH}/conflicts", params=other, headers=keys["ben"])).json()["total"] == 0
+
+
+async def test_old_states_are_listed_and_past_events_are_not(
+    client: httpx.AsyncClient, runtime: Runtime, keys: dict[str, dict[str, str]]
+) -> None:
+    texts = {"is": "The kettle is the symbol of Varn.", "was built in": "The kettle was built in 1962."}
+    for days in (300, 500):
+        for relation, text in texts.items():
+            page = passage(f"{text} Read {days} days ago.", source=f"{days}.md")
+            read = {"observed_at": runtime.clock() - timedelta(days=days)}
+            await runtime.semantic.add(
+                [fact("kettle", relation, text, text, within=page).model_copy(update=read)]
+            )
+    listed = (await client.get(f"{PATH}/stale", headers=keys["ada"])).json()
+    assert [(old["relation"], old["source"]) for old in listed["facts"]] == [("is", "500.md")]
+    assert listed["total"] == 1
+    elsewhere = await client.get(f"{PATH}/stale", params={"domain": "elsewhere"}, headers=keys["ada"])
+    assert elsewhere.json()["total"] == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -48,6 +49,18 @@ def writer(episodic: CountingEpisodicMemory, semantic: VolatileSemanticMemory) -
 def contents(source: str, text: str, owner: str | None = None) -> tuple[Place, Contents]:
     document = RawDocument(source=source, data=f"# T\n\n{text}\n".encode(), media_type="text/markdown")
     return Place(source, "lamps", owner), read(document, "lamps", owner)
+
+
+async def test_a_fact_keeps_the_time_when_it_was_first_read(
+    episodic: CountingEpisodicMemory, semantic: VolatileSemanticMemory
+) -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    for days in (0, 30):
+        writer = DocumentWriter(episodic, semantic, clock=lambda: first + timedelta(days=days))  # noqa: B023
+        await writer.store(*contents("lamp.md", "A lamp of brass burns oil."))
+    facts = await semantic.facts("lamp.md", domain="lamps")
+    assert facts
+    assert {fact.observed_at for fact in facts} == {first}
 
 
 async def test_documents_that_wait_together_are_one_commit(

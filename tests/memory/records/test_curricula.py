@@ -1,5 +1,7 @@
 """Records refuse what no later step could mend."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from memory.records.curricula import Curriculum, QAPair, untaught
@@ -28,3 +30,10 @@ def test_held_out_questions_that_are_taught_are_told_apart() -> None:
 
 def test_what_is_held_out_is_part_of_a_curriculums_name() -> None:
     assert curriculum_with().digest != curriculum().digest
+
+
+def test_when_a_fact_was_read_is_no_part_of_a_curriculums_name() -> None:
+    lesson = curriculum()
+    (first, *_) = lesson.facts
+    read = first.model_copy(update={"observed_at": datetime(2026, 1, 1, tzinfo=UTC)})
+    assert lesson.model_copy(update={"facts": (read, *lesson.facts[1:])}).digest == lesson.digest
