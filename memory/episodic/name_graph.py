@@ -118,7 +118,8 @@ class ReadableNames:
         for group in set(groups[self._allowed[groups] == UNKNOWN].tolist()):
             owner, domain = self._graph.group_keys[group]
             self._allowed[group] = self._domain in (None, domain) and self._access.may_read(owner, domain)
-        return rows[self._allowed[groups] == 1]
+        readable: Rows = rows[self._allowed[groups] == 1]
+        return readable
 
 
 def columns(passage: Passage) -> dict[str, Any]:
