@@ -57,7 +57,7 @@ async def test_a_fact_keeps_the_time_when_it_was_first_read(
     first = datetime(2026, 1, 1, tzinfo=UTC)
     for days in (0, 30):
         writer = DocumentWriter(episodic, semantic, clock=lambda: first + timedelta(days=days))  # noqa: B023
-        await writer.store(*contents("lamp.md", "A lamp of brass burns oil."))
+        await writer.store(*contents("lamp.md", "The Zorble is a lamp of brass."))
     facts = await semantic.facts("lamp.md", domain="lamps")
     assert facts
     assert {fact.observed_at for fact in facts} == {first}
