@@ -156,6 +156,12 @@ def readable_rows(access: Access, domain: str | None = None) -> str:
     return " AND ".join(conditions)
 
 
+def of_document(source: str, domain: str, owner: str | None) -> str:
+    """The filter of the rows of one owner's document."""
+    theirs = f"{OWNER} IS NULL" if owner is None else f"{OWNER} = {quoted(owner)}"
+    return f"source = {quoted(source)} AND domain = {quoted(domain)} AND {theirs}"
+
+
 def quoted(value: str) -> str:
     """A string literal for a LanceDB filter; a doubled quote is the dialect's only escape."""
     return "'" + value.replace("'", "''") + "'"

@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from memory.episodic.name_graph import ReadableNames
 from memory.language.normalisation import normalised, segmented
 from memory.records.access import Access
 from memory.records.base import Digest, Domain, Record, digest_of
 from memory.records.knowledge import Evidence, Passage
+
+if TYPE_CHECKING:
+    from memory.episodic.history import PassageHistory
 
 SearchBy = Literal["vector", "text"]
 
@@ -37,6 +40,11 @@ class EpisodicMemory(Protocol):
     What `access` does not let read is not found, as if it were not stored.
     """
 
+    @property
+    def history(self) -> "PassageHistory":
+        """What earlier versions of the stored documents held."""
+        ...
+
     async def add(self, passages: Sequence[Passage]) -> int:
         """Adds the passages whose id is new, all or none, and returns how many."""
         ...
@@ -44,7 +52,10 @@ class EpisodicMemory(Protocol):
     async def remove(
         self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
     ) -> int:
-        """Removes the passages of one owner's document, except the ids in `keep`; returns how many."""
+        """Removes the passages of one owner's document, except the ids in `keep`; returns how many.
+
+        If none is kept, its history goes too.
+        """
         ...
 
     async def scores(
@@ -101,7 +112,7 @@ class EpisodicMemory(Protocol):
         ...
 
     async def purge(self) -> None:
-        """Leaves nothing of removed passages on the disk."""
+        """Leaves nothing of removed passages on the disk, also of the history."""
         ...
 
 

@@ -5,6 +5,7 @@ One process writes, others may read. `memory.retrieval.hybrid` combines the two 
 
 import asyncio
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from memory.episodic.base import (
     scale_bm25,
     searchable_text,
 )
+from memory.episodic.history import KEPT
+from memory.episodic.lance_history import LancePassageHistory
 from memory.episodic.name_graph import NAME_COLUMNS, ReadableNames, passage_names, passage_titles
 from memory.episodic.name_graph_cache import NameGraphCache
 from memory.errors import CorruptRecord
@@ -34,6 +37,7 @@ from memory.vector_tables import (
     IndexConfigs,
     Maintenance,
     compact,
+    of_document,
     open_table,
     purge,
     quoted,
@@ -53,9 +57,10 @@ PROBES = 40
 class LanceEpisodicMemory:
     """Passages in a LanceDB table; writes run one at a time: `merge_insert` enforces no unique key."""
 
-    def __init__(self, table: AsyncTable, embedder: Embedder) -> None:
+    def __init__(self, table: AsyncTable, embedder: Embedder, history: LancePassageHistory) -> None:
         """Takes an open table; use `open` instead."""
         self._table = table
+        self.history = history
         self._embedder = embedder
         self._write_lock = asyncio.Lock()
         self._writes = 0
@@ -80,7 +85,7 @@ class LanceEpisodicMemory:
             for column in ("searched", "id"):
                 if column not in indexed:
                     await table.create_index(column, config=INDICES[column])
-        return cls(table, embedder)
+        return cls(table, embedder, await LancePassageHistory.open(path, embedder))
 
     async def add(self, passages: Sequence[Passage]) -> int:
         unique = {p.id: p for p in passages}
@@ -96,7 +101,7 @@ class LanceEpisodicMemory:
     async def remove(
         self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
     ) -> int:
-        where = _of_document(source, domain, owner)
+        where = of_document(source, domain, owner)
         if keep:
             where += f" AND id NOT IN ({', '.join(map(quoted, keep))})"
         async with self._write_lock, store_errors("the passages"):
@@ -104,6 +109,8 @@ class LanceEpisodicMemory:
             if count:
                 await self._table.delete(where)
                 await self._compact_if_due(rows=count)
+        if not keep:
+            await self.history.remove(source, domain=domain, owner=owner)
         return count
 
     async def scores(
@@ -176,7 +183,7 @@ class LanceEpisodicMemory:
 
     async def passages(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Passage, ...]:
         async with store_errors("the passages"):
-            query = self._table.query().where(_of_document(source, domain, owner))
+            query = self._table.query().where(of_document(source, domain, owner))
             rows = await query.select(["id", "body"]).to_list()
         return tuple(sorted(map(_passage, rows), key=lambda each: (each.start, each.id)))
 
@@ -187,10 +194,13 @@ class LanceEpisodicMemory:
     async def maintain(self) -> None:
         async with self._write_lock, store_errors("the passages"):
             await self._maintenance.run()
+        await self.history.expire(datetime.now(UTC) - KEPT)
+        await self.history.maintain()
 
     async def purge(self) -> None:
         async with self._write_lock, store_errors("the passages"):
             await purge(self._table, INDICES)
+        await self.history.purge()
 
     async def _compact_if_due(self, *, rows: int) -> None:
         """Compacts after many writes, or many rows: a search by text reads all that are not indexed yet."""
@@ -229,11 +239,6 @@ def _rows(passages: Sequence[Passage], embedder: Embedder, schema: pa.Schema) ->
         for p, text, vector in zip(passages, texts, vectors, strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=schema)
-
-
-def _of_document(source: str, domain: str, owner: str | None) -> str:
-    theirs = "owner IS NULL" if owner is None else f"owner = {quoted(owner)}"
-    return f"source = {quoted(source)} AND domain = {quoted(domain)} AND {theirs}"
 
 
 def _passage(row: dict[str, Any]) -> Passage:

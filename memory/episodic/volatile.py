@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from itertools import islice
 
 from memory.embedding.embedder import Embedder, Vectors
@@ -15,11 +16,12 @@ from memory.episodic.base import (
     scale_bm25,
     searchable_text,
 )
+from memory.episodic.history import PastPassage, facts_about
 from memory.episodic.name_graph import NameGraph, ReadableNames
 from memory.language.normalisation import normalised
 from memory.language.text import singular, words
 from memory.records.access import Access
-from memory.records.knowledge import Evidence, Passage
+from memory.records.knowledge import Evidence, Fact, Passage
 
 K1, B = 1.2, 0.75
 """BM25 parameters of Robertson and Zaragoza (2009), as in LanceDB."""
@@ -30,6 +32,7 @@ class VolatileEpisodicMemory:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
+        self.history = VolatilePassageHistory(embedder)
         self._passages: dict[str, Passage] = {}
         self._vectors: dict[str, Vectors] = {}
 
@@ -53,6 +56,8 @@ class VolatileEpisodicMemory:
         ]
         for id_ in removed:
             del self._passages[id_], self._vectors[id_]
+        if not keep:
+            await self.history.remove(source, domain=domain, owner=owner)
         return len(removed)
 
     async def scores(
@@ -119,6 +124,55 @@ class VolatileEpisodicMemory:
     def _cosines(self, query: str, passages: Sequence[Passage]) -> list[float]:
         query_vector = self._embedder.embed([normalised(query)])[0]
         return [min(1.0, max(0.0, float(self._vectors[p.id] @ query_vector))) for p in passages]
+
+
+class VolatilePassageHistory:
+    """Past passages in a dict."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._past: dict[str, PastPassage] = {}
+
+    async def add(self, past: Sequence[PastPassage]) -> None:
+        for each in past:
+            self._past.setdefault(each.id, each)
+
+    async def search(
+        self,
+        query: str,
+        *,
+        by: SearchBy,
+        as_of: datetime,
+        limit: int,
+        access: Access,
+        domain: str | None = None,
+    ) -> tuple[Evidence, ...]:
+        there = VolatileEpisodicMemory(self._embedder)
+        await there.add([each.passage for each in self._past.values() if each.was_there(as_of)])
+        return await there.search(query, by=by, limit=limit, access=access, domain=domain)
+
+    async def about(
+        self, term_keys: Sequence[str], *, as_of: datetime, access: Access, domain: str | None = None
+    ) -> tuple[Fact, ...]:
+        there = [
+            each
+            for each in self._past.values()
+            if each.was_there(as_of)
+            and access.may_read(each.passage.owner, each.passage.domain)
+            and domain in (None, each.passage.domain)
+        ]
+        return facts_about(there, term_keys)
+
+    async def remove(self, source: str, *, domain: str, owner: str | None = None) -> None:
+        document = (source, domain, owner)
+        self._past = {
+            id_: each
+            for id_, each in self._past.items()
+            if (each.passage.source, each.passage.domain, each.passage.owner) != document
+        }
+
+    async def expire(self, before: datetime) -> None:
+        self._past = {id_: each for id_, each in self._past.items() if each.until >= before}
 
 
 def _bm25(query: str, passages: Sequence[Passage]) -> list[float]:

@@ -1,12 +1,13 @@
 """Stores and removes documents; those that wait at the same time are committed together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from memory.episodic.base import EpisodicMemory, fingerprint
+from memory.episodic.history import PastPassage
 from memory.errors import StorageError
 from memory.ingest.folders import Failure
 from memory.records.access import EVERYTHING
@@ -165,14 +166,17 @@ class DocumentWriter:
         stored = await self._fingerprints([write.place for write in batch])
         changed = [w for w in batch if stored.get(w.place) != fingerprint(p.id for p in w.contents.passages)]
         # Also of unchanged documents: the rules that find facts may have changed.
-        now = {"observed_at": self._clock()}
-        facts = [fact for write in batch for fact in write.contents.facts]
-        await self._semantic.add([f if f.observed_at else f.model_copy(update=now) for f in facts])
-        await self._episodic.add([passage for write in changed for passage in write.contents.passages])
+        now = self._clock()
+        facts = [_observed(fact, now) for write in batch for fact in write.contents.facts]
+        await self._semantic.add(facts)
+        await self._episodic.add(
+            [_stamped(passage, now) for write in changed for passage in write.contents.passages]
+        )
         for write in batch:
             (source, domain, owner), contents = write.place, write.contents
             if write in changed and write.place in stored:
                 kept = {p.id for p in contents.passages}
+                await self._keep_history(write.place, kept, now)
                 await self._episodic.remove(source, domain=domain, owner=owner, keep=kept)
             # Also for an unchanged document: an interrupted ingest may have left facts of another version.
             await self._semantic.remove(
@@ -182,12 +186,34 @@ class DocumentWriter:
             if not write.done.done():
                 write.done.set_result(_report(write.place, write.contents, stored.get(write.place)))
 
+    async def _keep_history(self, place: Place, kept: Collection[str], now: datetime) -> None:
+        """Remembers the passages that a new version of their document replaces."""
+        source, domain, owner = place
+        stored = await self._episodic.passages(source, domain=domain, owner=owner)
+        if replaced := [passage for passage in stored if passage.id not in kept]:
+            facts = await self._semantic.facts(source, domain=domain, owner=owner)
+            past = []
+            for passage in replaced:
+                theirs = tuple(fact for fact in facts if fact.passage_id == passage.id)
+                past.append(PastPassage(passage=passage, facts=theirs, until=now))
+            await self._episodic.history.add(past)
+
     async def _fingerprints(self, places: Sequence[Place]) -> dict[Place, str]:
         """The stored documents of these places."""
         sources = {place.source for place in places}
         stored = await self._episodic.documents(access=EVERYTHING, sources=sources)
         found = {Place(each.source, each.domain, each.owner): each.fingerprint for each in stored}
         return {place: found[place] for place in places if place in found}
+
+
+def _observed(fact: Fact, now: datetime) -> Fact:
+    """The fact with the time at which it is first stored, unless it has one."""
+    return fact if fact.observed_at else fact.model_copy(update={"observed_at": now})
+
+
+def _stamped(passage: Passage, now: datetime) -> Passage:
+    """The passage with the time at which it is stored, unless it has one, as an imported passage has."""
+    return passage if passage.added_at else passage.model_copy(update={"added_at": now})
 
 
 def _report(place: Place, contents: Contents, stored: str | None) -> IngestReport:

@@ -47,6 +47,8 @@ class Passage(Record):
     """SHA-256 of `text`."""
     web: WebOrigin | None = None
     """None for what people put into the library. What has an origin is taught only if sources agree."""
+    added_at: datetime | None = None
+    """When it was stored; None before that."""
 
 
 class Fact(Record):

@@ -1,0 +1,95 @@
+"""Retrieval as of a time: the passages and facts that the library held then.
+
+By meaning and by words alone: the graph and its names are those of today.
+"""
+
+import asyncio
+from datetime import datetime
+
+from memory.episodic.base import EpisodicMemory, SearchBy
+from memory.episodic.history import was_added
+from memory.language.text import key
+from memory.records.access import Access
+from memory.records.knowledge import Evidence, Fact, Findings
+from memory.retrieval.hybrid import MAX_FACTS, terms
+from memory.semantic.base import SemanticMemory
+
+WEIGHT = 0.5
+"""Of the score by meaning and of the score by words, in a passage's score."""
+MORE = 4
+"""By how much a search is widened whose passages are mostly newer than the time."""
+
+
+async def retrieve_as_of(
+    query: str,
+    as_of: datetime,
+    *,
+    episodic: EpisodicMemory,
+    semantic: SemanticMemory,
+    access: Access,
+    domain: str | None = None,
+    limit: int = 8,
+) -> Findings:
+    """The best passages that were stored then, best first, and the facts about what the query names.
+
+    Raises StoreUnavailable, and ValueError for a limit below 1 or a time without time zone.
+    """
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, not {limit}")
+    if as_of.tzinfo is None:
+        raise ValueError("the time has no time zone: write it as 2026-11-29T12:00:00Z")
+    found: dict[str, Evidence] = {}
+    for by in ("vector", "text"):
+        past, present = await asyncio.gather(
+            episodic.history.search(query, by=by, as_of=as_of, limit=limit, access=access, domain=domain),
+            _present(query, by, as_of, episodic=episodic, access=access, domain=domain, limit=limit),
+        )
+        for hit in (*past, *present):
+            before = found.get(hit.passage.id)
+            score = WEIGHT * hit.score + (before.score if before else 0.0)
+            ways = (*before.found_by, by) if before else (by,)
+            found[hit.passage.id] = Evidence(passage=hit.passage, score=score, found_by=ways)
+    best = sorted(found.values(), key=lambda hit: (-hit.score, hit.passage.id))[:limit]
+    facts = await _facts(query, as_of, episodic=episodic, semantic=semantic, access=access, domain=domain)
+    return Findings(query=query, evidence=tuple(best), facts=facts)
+
+
+async def _present(
+    query: str,
+    by: SearchBy,
+    as_of: datetime,
+    *,
+    episodic: EpisodicMemory,
+    access: Access,
+    domain: str | None,
+    limit: int,
+) -> list[Evidence]:
+    """Passages that are still there, and were already: the search is widened until there are enough."""
+    depth = MORE * limit
+    while True:
+        hits = await episodic.search(query, by=by, limit=depth, access=access, domain=domain)
+        there = [hit for hit in hits if was_added(hit.passage, as_of)]
+        if len(there) >= limit or len(hits) < depth:
+            return there[:limit]
+        depth *= MORE
+
+
+async def _facts(
+    query: str,
+    as_of: datetime,
+    *,
+    episodic: EpisodicMemory,
+    semantic: SemanticMemory,
+    access: Access,
+    domain: str | None,
+) -> tuple[Fact, ...]:
+    """A fact was known while the passage that states it was stored."""
+    names = terms(query)
+    present = await semantic.about(names, access=access, domain=domain, limit=MORE * MAX_FACTS)
+    sources = await episodic.get([fact.passage_id for fact in present], access=access)
+    there = {passage.id for passage in sources if was_added(passage, as_of)}
+    past = await episodic.history.about(
+        [key(name) for name in names], as_of=as_of, access=access, domain=domain
+    )
+    facts = {fact.id: fact for fact in (*past, *(f for f in present if f.passage_id in there))}
+    return tuple(facts.values())[:MAX_FACTS]
