@@ -1,0 +1,136 @@
+"""What the library held at a time is found again after documents changed, over the fake and LanceDB alike."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from memory.embedding.embedder import HashingEmbedder
+from memory.episodic.base import EpisodicMemory
+from memory.episodic.lance import LanceEpisodicMemory
+from memory.episodic.volatile import VolatileEpisodicMemory
+from memory.ingest.documents import RawDocument
+from memory.ingest.pipeline import read
+from memory.ingest.writer import DocumentWriter, Place
+from memory.records.access import EVERYTHING, Access
+from memory.records.knowledge import Findings
+from memory.retrieval.as_of import retrieve_as_of
+from memory.semantic.volatile import VolatileSemanticMemory
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+OIL, GAS = "A zorble is a lamp that burns oil.", "A zorble is a lamp that burns gas."
+
+
+class Library:
+    """Stores with a clock of their own, at which day n is n days after the start."""
+
+    def __init__(self, episodic: EpisodicMemory) -> None:
+        self.episodic = episodic
+        self.semantic = VolatileSemanticMemory()
+        self._now = START
+        self._writer = DocumentWriter(episodic, self.semantic, clock=lambda: self._now)
+
+    async def store(self, day: int, text: str, source: str = "a.md", owner: str | None = None) -> None:
+        self._now = START + timedelta(days=day)
+        data = f"# Lamps\n\nLamps give light in the night.\n\n## Kinds\n\n{text}\n".encode()
+        document = RawDocument(source=source, data=data, media_type="text/markdown")
+        await self._writer.store(Place(source, "lamps", owner), read(document, "lamps", owner))
+
+    async def remove(self, source: str = "a.md") -> None:
+        await self._writer.remove(Place(source, "lamps", None))
+
+    async def find(self, day: float, *, access: Access = EVERYTHING, limit: int = 8) -> Findings:
+        return await retrieve_as_of(
+            "What does a zorble burn?",
+            START + timedelta(days=day),
+            episodic=self.episodic,
+            semantic=self.semantic,
+            access=access,
+            limit=limit,
+        )
+
+
+def texts(findings: Findings) -> set[str]:
+    return {hit.passage.text for hit in findings.evidence if "zorble" in hit.passage.text}
+
+
+def objects(findings: Findings) -> set[str]:
+    return {fact.object for fact in findings.facts}
+
+
+@pytest.fixture(params=["volatile", pytest.param("lance", marks=pytest.mark.services)])
+async def library(request: pytest.FixtureRequest, tmp_path: Path) -> Library:
+    if request.param == "volatile":
+        return Library(VolatileEpisodicMemory(HashingEmbedder()))
+    return Library(await LanceEpisodicMemory.open(tmp_path / "episodic", HashingEmbedder()))
+
+
+async def test_each_time_has_its_own_version_of_a_document(library: Library) -> None:
+    await library.store(1, OIL)
+    await library.store(3, GAS)
+    await library.store(5, OIL)  # comes back
+    for day, expected in ((0.5, set()), (2, {OIL}), (4, {GAS}), (6, {OIL})):
+        found = await library.find(day)
+        assert texts(found) == expected, day
+        assert len({hit.passage.id for hit in found.evidence}) == len(found.evidence)
+    assert any("oil" in each for each in objects(await library.find(2)))
+    assert not any("gas" in each for each in objects(await library.find(2)))
+    assert any("gas" in each for each in objects(await library.find(4)))
+    assert not objects(await library.find(0.5))
+
+
+async def test_maintenance_and_purging_keep_the_history(library: Library) -> None:
+    await library.store(1, OIL)
+    await library.store(3, GAS)
+    await library.episodic.purge()
+    assert texts(await library.find(2)) == {OIL}
+
+
+async def test_what_a_reader_may_not_see_was_never_there_for_it(library: Library) -> None:
+    await library.store(1, OIL, owner="ann")
+    await library.store(3, GAS, owner="ann")
+    for day in (2, 4):
+        assert texts(await library.find(day, access=Access(owner="ben"))) == set()
+        assert objects(await library.find(day, access=Access(owner="ben"))) == set()
+    assert texts(await library.find(2, access=Access(owner="ann"))) == {OIL}
+
+
+async def test_a_removed_document_has_no_history(library: Library) -> None:
+    await library.store(1, OIL)
+    await library.store(3, GAS)
+    await library.remove()
+    for day in (2, 4):
+        assert texts(await library.find(day)) == set()
+
+
+async def test_an_interrupted_replacement_is_in_the_history_once(library: Library) -> None:
+    await library.store(1, OIL)
+    original, library.episodic.remove = library.episodic.remove, _fail  # type: ignore[method-assign,assignment]
+    with pytest.raises(ConnectionError):
+        await library.store(3, GAS)
+    library.episodic.remove = original  # type: ignore[method-assign]
+    await library.store(4, GAS)
+    assert len((await library.find(2)).evidence) == 2
+    assert texts(await library.find(5)) == {GAS}
+
+
+async def test_many_newer_passages_do_not_hide_an_older_one(library: Library) -> None:
+    await library.store(1, OIL)
+    for n in range(40):
+        await library.store(3, GAS, source=f"{n}.md")
+    assert texts(await library.find(2, limit=1)) == {OIL}
+
+
+async def test_a_time_without_zone_is_refused(library: Library) -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        await retrieve_as_of(
+            "x",
+            datetime(2026, 1, 1),
+            episodic=library.episodic,
+            semantic=library.semantic,
+            access=EVERYTHING,
+        )
+
+
+async def _fail(*_: object, **__: object) -> int:
+    raise ConnectionError("cut")
