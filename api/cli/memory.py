@@ -53,13 +53,17 @@ def search(
     query: Annotated[str, typer.Argument(help="A question, or words.")],
     limit: Annotated[int, typer.Option(min=1, max=100, help="Most passages.")] = 8,
     domain: Annotated[str | None, typer.Option(help="Only documents of this domain.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Search what the library held then, such as 2026-11-29T12:00:00Z.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the passages that answer a question, and why each was found, without an answer."""
     from api.cli.screen import table
 
+    request = {"query": query, "limit": limit, "domain": domain, "as_of": as_of}
     with service() as client:
-        hits = client.post("/v1/search", {"query": query, "limit": limit, "domain": domain})["hits"]
+        hits = client.post("/v1/search", request)["hits"]
     if as_json:
         print_json(hits)
         return

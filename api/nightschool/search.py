@@ -1,15 +1,17 @@
 """The route that searches the library: passages with the reasons why they were found, and no answer."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from api.auth import AccessDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from memory.records.base import Domain
 from memory.records.knowledge import Evidence
+from memory.retrieval.as_of import retrieve_as_of
 from memory.retrieval.candidates import SearchMethod
 from memory.retrieval.hybrid import retrieve
 
@@ -23,6 +25,8 @@ class SearchRequest(BaseModel):
     query: Annotated[str, Field(min_length=1, max_length=2000)]
     limit: Annotated[int, Field(ge=1, le=MOST_HITS)] = 8
     domain: Domain | None = None
+    as_of: AwareDatetime | None = None
+    """A past time, with time zone: searches what the library held then, without the graph."""
 
 
 class Hit(BaseModel):
@@ -54,10 +58,12 @@ class SearchReply(BaseModel):
 @router.post("/v1/search", responses=openai_errors(400, 403, 422, 503))
 async def search(service: ServiceDep, access: AccessDep, request: SearchRequest) -> SearchReply:
     """Searches the documents that the caller may read, by meaning, by words and through the graph."""
-    found = await retrieve(
+    runtime = service.runtime
+    find = retrieve if request.as_of is None else partial(retrieve_as_of, as_of=request.as_of)
+    found = await find(
         request.query,
-        episodic=service.runtime.episodic,
-        semantic=service.runtime.semantic,
+        episodic=runtime.episodic,
+        semantic=runtime.semantic,
         access=access,
         domain=request.domain,
         limit=request.limit,

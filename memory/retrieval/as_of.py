@@ -22,8 +22,8 @@ MORE = 4
 
 async def retrieve_as_of(
     query: str,
-    as_of: datetime,
     *,
+    as_of: datetime,
     episodic: EpisodicMemory,
     semantic: SemanticMemory,
     access: Access,
@@ -39,16 +39,20 @@ async def retrieve_as_of(
     if as_of.tzinfo is None:
         raise ValueError("the time has no time zone: write it as 2026-11-29T12:00:00Z")
     found: dict[str, Evidence] = {}
-    for by in ("vector", "text"):
+    ways: tuple[tuple[SearchBy, str], ...] = (("vector", "meaning"), ("text", "words"))
+    for by, signal in ways:
         past, present = await asyncio.gather(
             episodic.history.search(query, by=by, as_of=as_of, limit=limit, access=access, domain=domain),
             _present(query, by, as_of, episodic=episodic, access=access, domain=domain, limit=limit),
         )
         for hit in (*past, *present):
-            before = found.get(hit.passage.id)
-            score = WEIGHT * hit.score + (before.score if before else 0.0)
-            ways = (*before.found_by, by) if before else (by,)
-            found[hit.passage.id] = Evidence(passage=hit.passage, score=score, found_by=ways)
+            before = found.get(hit.passage.id) or Evidence(passage=hit.passage, score=0.0, found_by=())
+            found[hit.passage.id] = Evidence(
+                passage=hit.passage,
+                score=before.score + WEIGHT * hit.score,
+                found_by=(*before.found_by, by),
+                scores=before.scores | {signal: round(hit.score, 4)},
+            )
     best = sorted(found.values(), key=lambda hit: (-hit.score, hit.passage.id))[:limit]
     facts = await _facts(query, as_of, episodic=episodic, semantic=semantic, access=access, domain=domain)
     return Findings(query=query, evidence=tuple(best), facts=facts)

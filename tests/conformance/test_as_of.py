@@ -42,7 +42,7 @@ class Library:
     async def find(self, day: float, *, access: Access = EVERYTHING, limit: int = 8) -> Findings:
         return await retrieve_as_of(
             "What does a zorble burn?",
-            START + timedelta(days=day),
+            as_of=START + timedelta(days=day),
             episodic=self.episodic,
             semantic=self.semantic,
             access=access,
@@ -125,7 +125,7 @@ async def test_a_time_without_zone_is_refused(library: Library) -> None:
     with pytest.raises(ValueError, match="time zone"):
         await retrieve_as_of(
             "x",
-            datetime(2026, 1, 1),
+            as_of=datetime(2026, 1, 1),
             episodic=library.episodic,
             semantic=library.semantic,
             access=EVERYTHING,

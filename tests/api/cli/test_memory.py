@@ -59,7 +59,7 @@ def test_searching_shows_the_passages_and_why_they_were_found() -> None:
         said = run("memory", "search", "Who made it?", "--limit", "3", port=port)
         as_json = run("memory", "search", "Who made it?", "--json", port=port)
         nothing = run("memory", "search", "Who made it?", "--domain", "films", port=port)
-    assert asked[0] == {"query": "Who made it?", "limit": 3, "domain": None}
+    assert asked[0] == {"query": "Who made it?", "limit": 3, "domain": None, "as_of": None}
     shown = " ".join(said.stdout.split())
     assert "films/orchard.md" in shown
     assert "meaning 0.70" in shown

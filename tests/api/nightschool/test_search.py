@@ -1,6 +1,7 @@
 """Search returns passages with reasons, and only those that the key may read."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -58,6 +59,23 @@ async def test_hits_say_why_and_are_only_what_the_key_may_read(
     assert "bridge" not in only["scores"]
     assert len(await search(client, ada, limit=1)) == 1
     assert await search(client, ada, domain="music") == []
+
+
+async def test_a_search_as_of_a_time_finds_the_version_of_then(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    root = await key(runtime, "root", "admin")
+    await add(client, root, "orchard.md", ORCHARD)
+    then = datetime.now(UTC).isoformat()
+    await add(client, root, "orchard.md", ORCHARD.replace(b"Tomas Veel", b"Ida Marn"))
+    (now,) = await search(client, root)
+    (past,) = await search(client, root, as_of=then)
+    assert "Ida Marn" in now["text"]
+    assert "Tomas Veel" in past["text"]
+    assert set(past["scores"]) == {"meaning", "words"}
+    assert await search(client, root, as_of="2001-01-01T00:00:00Z") == []
+    without_zone = {"query": "x", "as_of": "2026-01-01T00:00:00"}
+    assert (await client.post("/v1/search", json=without_zone, headers=root)).status_code == 422
 
 
 async def test_bad_requests_are_refused(client: httpx.AsyncClient, runtime: Runtime) -> None:
