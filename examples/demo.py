@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 
 from rich.console import Console
@@ -108,9 +109,13 @@ def run(screen: Console, model: AddedModel) -> int:
         step(screen, 6, "Asking again in wordings that were never trained")
         after = ask_all(client, [q.again for q in topic])
         screen.print(answers_table(topic, after, again=True))
-        adapted, talks = [], []
+        alone, adapted, talks = [], [], []
         if learned["outcome"]["status"] == "learned":
-            step(screen, 7, "Asking the new adapter what the model knew before, and small talk again")
+            step(screen, 7, "Asking the new adapter alone: the topic, what the model knew, and small talk")
+            alone = [
+                ask_all(client, [wording(q) for q in topic], model=DOMAIN)
+                for wording in (attrgetter("question"), attrgetter("again"))
+            ]
             adapted = ask_all(client, [q.again for q in known], model=DOMAIN)
             screen.print(answers_table(known, adapted, again=True))
             talks = [
@@ -131,6 +136,7 @@ def run(screen: Console, model: AddedModel) -> int:
         before=before,
         sourced=sourced,
         after=after,
+        alone=alone,
         adapted=adapted,
         talks=talks,
         run=learned,

@@ -14,9 +14,9 @@ from agent.grading import is_correct, repeats_itself
 from api.cli.display import COLOURS
 
 GAIN = 1 / 16
-"""Least share of the topic's questions that the adapter has to answer newly right without sources: one of
-them. They are people's questions about prose, of which a model of 135 million parameters answers few
-(docs/results/learning.md)."""
+"""Least share of the topic's questions, in both wordings, that the adapter has to answer newly right without
+sources: two of 32. They are people's questions about prose, of which a model of 135 million parameters
+answers few (docs/results/learning.md)."""
 SERVED = 0.5
 """Least share of the topic's questions that find their way to the new adapter."""
 LOST = 0.05
@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 
 class Question(BaseModel):
-    """One question; `again` asks the same in a wording that no lesson trains."""
+    """One question; `again` asks the same in other words. No lesson trains either wording."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -111,6 +111,7 @@ def summary(
     before: Sequence[Json],
     sourced: Sequence[Json],
     after: Sequence[Json],
+    alone: Sequence[Sequence[Json]],
     adapted: Sequence[Json],
     talks: Sequence[Talk],
     run: Json,
@@ -119,8 +120,9 @@ def summary(
 ) -> Json:
     """The report as plain values: every question before and after, the run's figures, and the checks.
 
-    `before` holds the topic's questions, then the known ones. `adapted` and `talks` are empty where the run
-    made no adapter.
+    `before` holds the topic's questions, then the known ones; `alone` holds what the adapter itself said to
+    the topic's questions, in the first wordings, then in the others. `alone`, `adapted` and `talks` are empty
+    where the run made no adapter.
     """
     report = run["report"] or {}
     result: Json = {
@@ -134,8 +136,14 @@ def summary(
                 "before": record(question, was, question.question),
                 "from_sources": record(question, read, question.question),
                 "after": record(question, now, question.again),
+                "by_adapter": [
+                    record(question, replies[number], text)
+                    for replies, text in zip(alone, (question.question, question.again), strict=False)
+                ],
             }
-            for question, was, read, now in zip(topic, before[: len(topic)], sourced, after, strict=True)
+            for number, (question, was, read, now) in enumerate(
+                zip(topic, before[: len(topic)], sourced, after, strict=True)
+            )
         ],
         "known": [
             {
@@ -192,10 +200,7 @@ def checks(result: Json) -> list[Json]:
     The service may look up what the adapter is unsure of, so only the adapter's own answer counts as learned.
     """
     topic, adapter = result["questions"], result["adapter"]
-    newly = sum(
-        q["after"]["own_right"] and q["after"]["adapter"] == adapter and not q["before"]["own_right"]
-        for q in topic
-    )
+    newly = sum(said["own_right"] and not q["before"]["own_right"] for q in topic for said in q["by_adapter"])
     by_adapter = sum(q["after"]["adapter"] == adapter is not None for q in topic)
     status, reason = result["outcome"]["status"], result["outcome"]["reason"]
     evaluation = result["evaluation"]
@@ -217,9 +222,9 @@ def checks(result: Json) -> list[Json]:
     return [
         {"check": "the run learned", "passed": status == "learned", "figure": reason},
         {
-            "check": "topic questions newly answered right by the adapter, in new wordings, without sources",
-            "passed": newly >= GAIN * len(topic),
-            "figure": f"{newly} of {len(topic)}",
+            "check": "topic questions newly answered right by the adapter, in two wordings, without sources",
+            "passed": newly >= GAIN * 2 * len(topic) > 0,
+            "figure": f"{newly} of {2 * len(topic)}",
         },
         {
             "check": "the new adapter serves the topic",

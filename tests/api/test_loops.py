@@ -56,6 +56,7 @@ TASKS = {
     "graphs/server/learn_runs.py": "a read that followers await",
     "graphs/server/run_attempt.py": "a run, which awaits it",
     "memory/database/group_commit.py": "a group of writes, which await it",
+    "memory/episodic/name_graph_cache.py": "a graph that is made ahead; a later search gets its error",
     "memory/ingest/writer.py": "a group of documents, which await it",
     "memory/semantic/embedded.py": "the start of a server",
 }

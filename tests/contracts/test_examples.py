@@ -41,13 +41,11 @@ def test_the_library_holds_the_answer(question: Question, library: tuple[Passage
     assert any(is_correct(sentence, question.answers) for sentence in said)
 
 
-@pytest.mark.parametrize("question", TOPIC, ids=lambda q: q.again)
-def test_it_is_asked_again_in_a_wording_that_no_curriculum_uses(
-    question: Question, taught: frozenset[str]
-) -> None:
+@pytest.mark.parametrize("wording", [w for q in TOPIC for w in (q.question, q.again)])
+def test_it_is_asked_in_wordings_that_no_curriculum_uses(wording: str, taught: frozenset[str]) -> None:
     """Not even with something said before or after it."""
-    again = f" {normalise(question.again)} "
-    assert not [wording for wording in taught if wording in again or again in wording]
+    asked = f" {normalise(wording)} "
+    assert not [each for each in taught if each in asked or asked in each]
 
 
 def test_there_is_enough_to_ask_and_to_read() -> None:
@@ -78,7 +76,7 @@ def test_known_questions_are_spread_over_the_card_and_asked_again_in_another_wor
 # What counts as a closed loop
 
 
-LEARNED = "topic questions newly answered right by the adapter, in new wordings, without sources"
+LEARNED = "topic questions newly answered right by the adapter, in two wordings, without sources"
 STAND = "what the model knew still stands, asked of the adapter itself"
 TALK = "small talk is answered, opens no gap, and repeats itself no more than before"
 CIRCLES = "I am a helpful AI. " * 3
@@ -87,7 +85,8 @@ CIRCLES = "I am a helpful AI. " * 3
 def asked(*, before: bool, after: bool, adapter: str | None = "rust-v1") -> Json:
     return {
         "before": {"own_right": before, "adapter": None},
-        "after": {"own_right": after, "adapter": adapter},
+        "after": {"adapter": adapter},
+        "by_adapter": [{"own_right": after}, {"own_right": False}],
     }
 
 
@@ -131,7 +130,8 @@ def test_a_loop_that_taught_the_topic_and_kept_the_rest_is_closed() -> None:
     [
         ({"outcome": {"status": "rejected", "reason": "gates"}}, "the run learned"),
         ({"questions": [asked(before=True, after=True)] * 4}, LEARNED),
-        ({"questions": [asked(before=False, after=True, adapter=None)] * 4}, LEARNED),
+        ({"questions": [asked(before=False, after=False)] * 4}, LEARNED),
+        ({"questions": [asked(before=False, after=True) | {"by_adapter": []}] * 4}, LEARNED),
         (
             {"questions": [asked(before=False, after=True, adapter=None)] * 4},
             "the new adapter serves the topic",

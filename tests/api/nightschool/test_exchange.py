@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from graphs.state import Runtime
 from memory.records.access import EVERYTHING
 from tests.support.documents import fact, passage
 
+THEN = datetime(2026, 5, 1, tzinfo=UTC)
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -24,10 +26,9 @@ async def fill(runtime: Runtime) -> None:
     await clear(runtime)
     for owner, domain in ((None, "rust"), ("ann", "rust"), (None, "bread")):
         text = passage(f"A thing of {owner} in {domain}.", owner=owner, domain=domain)
-        await runtime.episodic.add([text])
-        await runtime.semantic.add(
-            [fact("thing", f"{domain} of {owner}", owner=owner, domain=domain, passage_id=text.id)]
-        )
+        known = fact("thing", f"{domain} of {owner}", owner=owner, domain=domain, passage_id=text.id)
+        await runtime.episodic.add([text.model_copy(update={"added_at": THEN})])
+        await runtime.semantic.add([known.model_copy(update={"observed_at": THEN})])
 
 
 async def exported(client: httpx.AsyncClient, **query: str) -> list[str]:
