@@ -94,7 +94,9 @@ class LanceEpisodicMemory:
         schema = await self._table.schema()
         rows = await asyncio.to_thread(_rows, list(unique.values()), self._embedder, schema)
         async with self._write_lock, store_errors("the passages"):
-            result = await self._table.merge_insert("id").when_not_matched_insert_all().execute(rows)
+            # With the index LanceDB would not see the conflict of two writers of one new id.
+            insert = self._table.merge_insert("id").when_not_matched_insert_all().use_index(False)
+            result = await insert.execute(rows)
             await self._compact_if_due(rows=result.num_inserted_rows)
         return int(result.num_inserted_rows)
 
