@@ -106,7 +106,7 @@ async def test_a_stopped_service_is_backed_up_into_a_folder(tmp_path: Path) -> N
     async with service(home) as (writer, _):
         await writer.store(Place("a.md", "rust", None), Contents((passage("Text."),), (fact("a", "b"),)))
     manifest = await back_up(state(home), tmp_path / "backup")
-    assert manifest.counts == {"episodic/passages": 1, "facts": 1}
+    assert manifest.counts == {"episodic/passages": 1, "episodic/history": 0, "facts": 1}
     with pytest.raises(ValueError, match="not empty"):
         await restore(tmp_path / "backup", state(home))
     with pytest.raises(ValueError, match="exists"):
