@@ -103,6 +103,20 @@ async def test_a_removed_document_has_no_history(library: Library) -> None:
         assert texts(await library.find(day)) == set()
 
 
+@pytest.mark.services
+async def test_an_earlier_version_of_a_removed_document_is_on_no_byte_of_the_disk(tmp_path: Path) -> None:
+    library = Library(await LanceEpisodicMemory.open(tmp_path, HashingEmbedder()))
+    await library.store(1, "A zorble is a lamp that burns quixoil.")
+    await library.store(3, GAS)
+    await library.store(3, GAS, source="b.md")
+    await library.remove()
+    await library.episodic.purge()
+    files = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]  # noqa: ASYNC240
+    assert files
+    assert not any(b"quixoil" in content for content in files)
+    assert texts(await library.find(4)) == {GAS}
+
+
 async def test_an_interrupted_replacement_is_in_the_history_once(library: Library) -> None:
     await library.store(1, OIL)
     original, library.episodic.remove = library.episodic.remove, _fail  # type: ignore[method-assign,assignment]
