@@ -87,13 +87,27 @@ async def test_bad_schedules_are_refused(client: httpx.AsyncClient, wrong: dict[
     assert (await client.get(PATH)).json() == []
 
 
-async def test_a_schedule_has_the_rights_of_the_key_that_made_or_replaced_it(
+async def test_a_schedule_is_changed_by_its_owner_and_by_admins(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:
     keys = ApiKeys(runtime.database)
-    for owner, scope in (("root", "admin"), ("ben", "learn"), ("ada", "learn"), ("ada", "learn")):
+    steps = (
+        ("ada", "learn", 200),
+        ("ben", "learn", 403),
+        ("ada", "learn", 200),  # another key of hers
+        ("root", "admin", 200),
+        ("ada", "learn", 403),
+    )
+    kept = None
+    for owner, scope, expected in steps:
         key, text = await keys.create(owner, scope)  # type: ignore[arg-type]
-        reply = await client.put(PATH, json={"domain": "rust"}, headers={"x-api-key": text})
-        reply.raise_for_status()
+        headers = {"x-api-key": text}
+        reply = await client.put(PATH, json={"domain": "rust"}, headers=headers)
+        assert reply.status_code == expected, owner
+        if expected == 200:
+            kept = (None if scope == "admin" else owner, key.id)
+        else:
+            assert "another owner" in reply.text
+            assert (await client.delete(PATH, params={"domain": "rust"}, headers=headers)).status_code == 403
         (cron,) = await Crons(runtime.database).search(owner=None)
-        assert (cron.owner, cron.key_id) == (None if scope == "admin" else owner, key.id)
+        assert (cron.owner, cron.key_id) == kept
