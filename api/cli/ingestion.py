@@ -11,6 +11,7 @@ from api.cli.client import Client, Refused
 from api.cli.shell import console
 from memory.errors import IngestError
 from memory.ingest.folders import Failure, Found, Skipped, find, find_file
+from memory.ingest.loaders.formats import TABLES, TRIPLES
 from memory.ingest.sources import is_url
 
 AT_ONCE = 8
@@ -23,11 +24,12 @@ SHOWN = 20
 class Ingestion:
     """One run of `nightschool ingest`."""
 
-    def __init__(self, client: Client, domain: str, max_bytes: int, *, dry_run: bool) -> None:
+    def __init__(self, client: Client, domain: str, max_bytes: int, *, dry_run: bool, triples: bool) -> None:
         self._client = client
         self._domain = domain
         self._max_bytes = max_bytes
         self._dry_run = dry_run
+        self._triples = triples
         self._counts: Counter[str] = Counter()
         self._skipped: list[Skipped] = []
         self._passages = 0
@@ -117,6 +119,8 @@ class Ingestion:
     def _send(self, found: Found) -> Any:
         """The service's report on one document. Raises IngestError, Refused, Unreachable."""
         document = found.read()
+        if self._triples and document.media_type in TABLES:
+            document = document.model_copy(update={"media_type": TRIPLES})
         query = {"source": document.source, "title": document.title, "domain": self._domain}
         if self._dry_run:
             query["dry_run"] = "true"

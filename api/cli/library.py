@@ -28,6 +28,10 @@ def ingest(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove documents that are in these folders no more.")
     ] = False,
+    triples: Annotated[
+        bool,
+        typer.Option("--triples", help="Read CSV and TSV files as facts: subject, relation, object."),
+    ] = False,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove these documents, named as `ingest` names them.")
     ] = False,
@@ -35,7 +39,7 @@ def ingest(
     """Read documents into memory; reading them again changes nothing. See the guide for the formats."""
     from memory.errors import IngestError
 
-    if remove and (dry_run or watch or prune):
+    if remove and (dry_run or watch or prune or triples):
         stop("--remove goes with no other option: it removes what is named", BAD_INPUT)
     if dry_run and watch:
         stop("use --dry-run without --watch", BAD_INPUT)
@@ -45,7 +49,7 @@ def ingest(
             return
         from api.cli.ingestion import Ingestion
 
-        ingestion = Ingestion(client, domain, settings().max_document_bytes, dry_run=dry_run)
+        ingestion = Ingestion(client, domain, settings().max_document_bytes, dry_run=dry_run, triples=triples)
         for target in targets:
             try:
                 ingestion.read(target, prune=prune or watch)

@@ -40,6 +40,12 @@ def base_relation(relation: str) -> Relation:
     return Relation("-".join([base, *rest[1:]]), denied, active_past or perfect)
 
 
+def is_verb_group(relation: str) -> bool:
+    """Whether a relation begins with an auxiliary or a verb in the third person (`eats`), and is no noun."""
+    first = relation.split()[0].lower()
+    return first in _AUXILIARIES or (first.endswith("s") and _is_verb(first) and _base(first) != first)
+
+
 def _base(word: str) -> str:
     lemmas = _lemminflect().getLemma(word, upos="VERB")
     return str(lemmas[0]) if lemmas else word

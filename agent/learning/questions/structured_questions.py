@@ -7,6 +7,7 @@ from memory.ingest.propositions.structure.names import lowered
 from memory.ingest.propositions.structure.statements import Statement
 from memory.ingest.propositions.structure.tables import YES_NO
 from memory.language.imperatives import VERBS, third_person
+from memory.language.relations import is_verb_group
 from memory.language.text import header, key, singular, words
 from memory.records.curricula import Form
 from memory.records.knowledge import Passage
@@ -47,6 +48,8 @@ def structured_questions(statement: Statement, passage: Passage) -> tuple[Questi
     relation = statement.relation
     if statement.rule == "steps":
         questions = _procedure(statement, passage)
+    elif statement.rule == "triple":
+        questions = _triple(statement, passage)
     elif relation in ("description", "is"):
         questions = _meaning(statement, passage)
     elif statement.object.lower() in YES_NO and relation not in ("default", "allowed values"):
@@ -56,6 +59,19 @@ def structured_questions(statement: Statement, passage: Passage) -> tuple[Questi
     return tuple(
         dict.fromkeys((form, _capitalised(question), answer) for form, question, answer in questions)
     )
+
+
+def _triple(statement: Statement, passage: Passage) -> Iterator[Question]:
+    """Questions about either side, if the relation is a verb group such as `is a kind of`; else a value."""
+    subject, relation, value = statement.subject, statement.relation, statement.object
+    if not is_verb_group(relation):
+        yield from _value(statement, passage)
+        return
+    yield "value", f"{subject} {relation} what?", value
+    yield "value", f"Tell me what {subject} {relation}.", value
+    yield "cloze", f"{subject} {relation} ____.", value
+    if passage.text.count(value) == 1:
+        yield "reverse", f"What {relation} {value}?", _without_backticks(subject)
 
 
 def _value(statement: Statement, passage: Passage) -> Iterator[Question]:

@@ -13,7 +13,7 @@ from memory.ingest.loaders.code import load_code, load_python
 from memory.ingest.loaders.html import load_html
 from memory.ingest.loaders.mail import load_mail
 from memory.ingest.loaders.pdf.load import load_pdf
-from memory.ingest.loaders.rows import load_csv, load_json_lines
+from memory.ingest.loaders.rows import load_csv, load_json_lines, load_triples
 from memory.ingest.loaders.rst import load_rst
 from memory.ingest.loaders.text import load_text
 
@@ -29,6 +29,9 @@ class Format(NamedTuple):
     """Other media types for it."""
 
 
+TRIPLES = "text/x-triples"
+"""CSV or TSV with a triple a row."""
+TABLES = ("text/csv", "text/tab-separated-values")
 _OPEN_XML = "application/vnd.openxmlformats-officedocument"
 _CODE = """
     .c .h .cc .cpp .cxx .hpp .hh .cs .go .java .js .jsx .mjs .ts .tsx .kt .kts .rs .rb .php .swift .scala .lua
@@ -44,8 +47,9 @@ FORMATS = (
     Format("application/vnd.oasis.opendocument.text", "OpenDocument text", (".odt",), office.load_odt),
     Format("application/rtf", "RTF", (".rtf",), office.load_rtf, ("text/rtf",)),
     Format("application/epub+zip", "EPUB", (".epub",), office.load_epub),
-    Format("text/csv", "CSV", (".csv",), load_csv, ("application/csv",)),
-    Format("text/tab-separated-values", "TSV", (".tsv", ".tab"), load_csv),
+    Format(TABLES[0], "CSV", (".csv",), load_csv, ("application/csv",)),
+    Format(TRIPLES, "triples", (), load_triples),
+    Format(TABLES[1], "TSV", (".tsv", ".tab"), load_csv),
     Format(
         "application/x-ndjson", "JSON lines", (".jsonl", ".ndjson"), load_json_lines,
         ("application/jsonl", "application/jsonlines"),

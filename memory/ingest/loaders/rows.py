@@ -10,6 +10,7 @@ from memory.errors import IngestError
 from memory.ingest.loaders.base import Loaded, Source
 from memory.ingest.loaders.charset import decode
 from memory.ingest.loaders.tables import MAX_ROWS, markdown_table
+from memory.ingest.propositions.structure.triples import HEADER, is_header
 
 SAMPLE = 20_000
 """Characters that the delimiter is told from."""
@@ -30,6 +31,34 @@ def load_csv(source: Source) -> Loaded:
     except csv.Error as error:
         raise IngestError(f"{source.name}: the table is malformed ({error})") from error
     return Loaded(text=markdown_table(rows), charset=charset)
+
+
+def load_triples(source: Source) -> Loaded:
+    """A table of triples, from rows of subject, relation and object; a header with these names may be first.
+
+    Raises IngestError, which names the first row that is none.
+    """
+    text, charset = decode(source)
+    csv.field_size_limit(len(text) + 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    triples: list[list[str]] = []
+    try:
+        for row in reader:
+            cells = [" ".join(cell.split()) for cell in row]
+            if any(cells) and (len(cells) != len(HEADER) or not all(cells)):
+                raise IngestError(
+                    f"{source.name}: line {reader.line_num} is no triple: give it a subject, a relation"
+                    " and an object"
+                )
+            if any(cells):
+                triples.append(cells)
+    except csv.Error as error:
+        raise IngestError(f"{source.name}: the table is malformed ({error})") from error
+    if triples and is_header(triples[0]):
+        del triples[0]
+    if not triples:
+        raise IngestError(f"{source.name}: it holds no triples")
+    return Loaded(text=markdown_table([HEADER, *triples]), charset=charset)
 
 
 def _delimiter(text: str) -> str:

@@ -9,8 +9,8 @@ MAX_ROWS = 10_000
 MAX_COLUMNS = 100
 MAX_CELL = 2000
 """Characters of a cell."""
-WORDS = 100
-"""Words of the rows below one header: together they fit into a passage."""
+WORDS = 150
+"""Words of a header and the rows below it, bars included: together they fit into a passage."""
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
@@ -59,12 +59,12 @@ def _cut(text: str, unread: list[str]) -> Iterator[str]:
 
 def _parts(header: str, rule: str, rows: Sequence[str]) -> Iterator[str]:
     yield from (header, rule)
-    words = 0
+    words = above = len(f"{header} {rule}".split())
     for number, row in enumerate(rows):
-        length = len(row.replace("|", " ").split())
+        length = len(row.split())
         if number and words + length > WORDS:
             yield from ("\n", header, rule)
-            words = 0
+            words = above
         words += length
         yield row
 

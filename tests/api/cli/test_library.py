@@ -135,6 +135,15 @@ def test_notes_of_the_service_are_shown(folder: Path, port: int) -> None:
     assert "in another language" in run("ingest", str(folder), port=port).stdout
 
 
+def test_tables_are_sent_as_triples_where_asked(tmp_path: Path, library: Library, port: int) -> None:
+    (tmp_path / "animals.csv").write_text("dog,is a kind of,mammal\n")
+    (tmp_path / "notes.md").write_text("# Notes\n\nDogs bark.\n")
+    assert run("ingest", str(tmp_path), port=port).returncode == 0
+    assert run("ingest", "--triples", str(tmp_path), port=port).returncode == 0
+    assert sorted(library.types[:2]) == ["text/csv", "text/markdown"]
+    assert sorted(library.types[2:]) == ["text/markdown", "text/x-triples"]
+
+
 def test_documents_are_removed_by_name(folder: Path, library: Library, port: int) -> None:
     run("ingest", str(folder), port=port)
     said = run("ingest", "--remove", "notes/a.md", port=port)

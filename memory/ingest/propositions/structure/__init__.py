@@ -52,9 +52,16 @@ def structured(passage: Passage) -> tuple[Statement, ...]:
 
 
 def _consistent(found: list[Statement]) -> tuple[Statement, ...]:
-    """The distinct statements in text order, without those that give one subject several values."""
+    """The distinct statements in text order, without those that give one subject several values.
+
+    Triples may: that a dog is a mammal and a pet is no contradiction.
+    """
     values: dict[tuple[str, str], set[str]] = {}
     for statement in found:
         values.setdefault((statement.subject, statement.relation), set()).add(statement.object)
-    unique = {(s.subject, s.relation): s for s in reversed(found) if len(values[s.subject, s.relation]) == 1}
+    unique = {
+        (s.subject, s.relation, s.object): s
+        for s in reversed(found)
+        if s.rule == "triple" or len(values[s.subject, s.relation]) == 1
+    }
     return tuple(sorted(unique.values(), key=lambda s: (s.start, -s.end, s.answer)))

@@ -23,4 +23,4 @@ class Statement:
     answer: tuple[int, int]
     """Span of the object in the passage's text, without outer marks."""
     rule: str
-    """`table`, `option`, `definition_list`, `default`, `signature`, `heading` or `steps`."""
+    """`table`, `triple`, `option`, `definition_list`, `default`, `signature`, `heading` or `steps`."""

@@ -17,6 +17,7 @@ from memory.ingest.propositions.structure.names import (
     qualified,
 )
 from memory.ingest.propositions.structure.statements import LONGEST_CELL, Statement
+from memory.ingest.propositions.structure.triples import is_header, read_triples
 from memory.language.text import key, singular, words
 
 MAX_COLUMNS = 12
@@ -137,6 +138,9 @@ def read_table(text: str, block: Block, contexts: list[str]) -> Iterator[Stateme
     if len(rows) < 3 or not is_table_rule(text[slice(*rows[1])]):
         return
     headers = [plain(text, *span)[0] for span in _cells(text, *rows[0])]
+    if is_header(headers):
+        yield from read_triples(text, [(span, _cells(text, *span)) for span in rows[2:]])
+        return
     about = heading_name(block.heading, contexts)
     if not 2 <= len(headers) <= MAX_COLUMNS:
         return

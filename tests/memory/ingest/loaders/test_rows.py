@@ -6,8 +6,9 @@ import pytest
 
 from memory.errors import IngestError
 from memory.ingest.loaders.base import Source
-from memory.ingest.loaders.rows import load_csv, load_json_lines
+from memory.ingest.loaders.rows import load_csv, load_json_lines, load_triples
 from memory.ingest.loaders.tables import MAX_ROWS, with_repeated_headers
+from memory.ingest.passages import passages
 
 
 def csv(text: str) -> str:
@@ -46,6 +47,17 @@ def test_a_long_table_repeats_its_header_where_a_passage_ends() -> None:
     ]
 
 
+@pytest.mark.parametrize("columns", [1, 2, 3, 8, 12])
+def test_no_passage_has_rows_without_their_header(columns: int) -> None:
+    names = ",".join(f"n{number}" for number in range(columns))
+    rows = "".join(",".join(f"r{row}" for _ in range(columns)) + "\n" for row in range(300))
+    text, _ = with_repeated_headers(csv(f"{names}\n{rows}"))
+    found = passages(text, source="a.csv", title="T", domain="d", owner=None, language="en", web=None)
+    assert len(found) > 2
+    assert all(passage.text.startswith("| n0 |") for passage in found)
+    assert sum(passage.text.count("| r") for passage in found) >= 300
+
+
 def test_a_table_is_read_up_to_a_limit_and_the_rest_is_named() -> None:
     rows = "".join(f"device {n},{n}\n" for n in range(MAX_ROWS + 5))
     text, (unread,) = with_repeated_headers(csv(f"Device,Load\n{rows}"))
@@ -82,3 +94,28 @@ def test_a_line_that_is_not_json_is_named_and_the_others_are_read() -> None:
     assert loaded.unread == ("line 2: not JSON", "line 3: not JSON")
     with pytest.raises(IngestError, match="no line of it is JSON"):
         load_json_lines(Source("a.jsonl", b"oops"))
+
+
+@pytest.mark.parametrize("header", ["", "subject,relation,object\n", "Subject, Relation ,Object\n"])
+def test_triples_are_rows_with_or_without_a_header(header: str) -> None:
+    rows = 'dog,is a kind of,mammal\n\n dog ,eats,"meat, bones"\n'
+    assert load_triples(Source("a.csv", (header + rows).encode())).text.splitlines() == [
+        "| subject | relation | object |",
+        "| --- | --- | --- |",
+        "| dog | is a kind of | mammal |",
+        "| dog | eats | meat, bones |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("dog,is a,mammal\ndog,eats\n", "line 2 is no triple"),
+        ("dog,is a,mammal\ndog,,meat\n", "line 2 is no triple"),
+        ("dog,is a,mammal,today\n", "line 1 is no triple"),
+        ("subject,relation,object\n", "no triples"),
+    ],
+)
+def test_what_is_no_triple_is_named(rows: str, said: str) -> None:
+    with pytest.raises(IngestError, match=said):
+        load_triples(Source("a.csv", rows.encode()))
