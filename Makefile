@@ -55,7 +55,7 @@ check: $(STAMP) ## Check lint, format, types and import rules
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m mypy --explicit-package-bases examples/demo.py examples/demo_report.py docs/generate.py requirements/sbom.py
+	@$(PY) -m mypy --explicit-package-bases examples/demo.py examples/demo_report.py examples/wordnet.py docs/generate.py requirements/sbom.py
 	@.venv/bin/lint-imports
 
 unit: $(STAMP) $(DEFAULT_MODEL) ## Run the quick tests that need no services, in a minute
