@@ -3,6 +3,7 @@
 Entry points build the settings and pass them on.
 """
 
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from agent import settings_file
 from agent.engines.vllm.address import unix_url
+from agent.logs import LogFormat
 from agent.privacy.policies import Policy, parse_policies
 from memory import unix_sockets
 from memory.records.approvals import ApprovalPolicy
@@ -33,6 +36,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
+    settings_file: str = Field(
+        settings_file.NAME,
+        description="File with settings, as `nightschool init` writes it; the environment wins over it. Empty"
+        " for none.",
+    )
     home: Path = Field(Path(".nightschool"), description="Folder that holds all state.")
     model: str | None = Field(
         None,
@@ -240,6 +248,11 @@ class Settings(BaseSettings):
         description="Address of a Ray cluster, or `local`, for `make bench-night PARTS=scale`. Nights do not"
         " use it yet: they work in the api's process.",
     )
+    log_format: LogFormat = Field(
+        "text",
+        description="How api and worker log: `text`, or `json`, one object a line with the ids of request and"
+        " run.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of log messages shown."
     )
@@ -366,12 +379,52 @@ class Settings(BaseSettings):
         )
 
 
+class TracingVariables(BaseSettings):
+    """OpenTelemetry's standard variables that decide whether and how traces are exported; its SDK reads these
+    and the others itself."""
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_", frozen=True, extra="ignore")
+
+    sdk_disabled: bool = False
+    traces_exporter: str = "otlp"
+    exporter_otlp_endpoint: str | None = None
+    exporter_otlp_traces_endpoint: str | None = None
+    exporter_otlp_protocol: str = "http/protobuf"
+    exporter_otlp_traces_protocol: str | None = None
+    service_name: str | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether traces are exported."""
+        endpoint = self.exporter_otlp_traces_endpoint or self.exporter_otlp_endpoint
+        return bool(endpoint) and not self.sdk_disabled and self.traces_exporter == "otlp"
+
+    @property
+    def protocol(self) -> str:
+        """How traces are exported: `grpc` or `http/protobuf`."""
+        return self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol
+
+    @property
+    def traces_url(self) -> str | None:
+        """Where traces go, as vLLM takes it; None if nowhere."""
+        if not self.on:
+            return None
+        if self.exporter_otlp_traces_endpoint:
+            return self.exporter_otlp_traces_endpoint
+        base = (self.exporter_otlp_endpoint or "").rstrip("/")
+        return base if self.protocol == "grpc" else f"{base}/v1/traces"
+
+
 def _comma_separated(text: str) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 
 def read_settings(**overrides: object) -> Settings:
-    """Reads the settings from the environment; `overrides` win. Raises ValueError naming each bad one."""
+    """Reads the settings from the environment and the settings file.
+
+    `overrides` win over the environment, and that over the file. Raises ValueError naming each bad one.
+    """
+    settings_file.load(os.environ, (f"{PREFIX}{name.upper()}" for name in Settings.model_fields))
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values
     except ValidationError as error:

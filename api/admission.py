@@ -15,6 +15,7 @@ from api.callers import Caller
 from api.compose import Service
 from api.errors import Unauthorized, reply_to
 from api.limits import READ_METHODS
+from api.metrics.scrape import PATH as METRICS
 from api.rate_limits import RateLimited
 from memory.errors import StorageError
 
@@ -36,7 +37,7 @@ class Admission:
     """ASGI middleware. It leaves the caller in the request's state, where `api.auth` finds it.
 
     Requests that only read and have no valid key are left to their route, because some need none. Without
-    keys, nothing is limited.
+    keys, nothing is limited; nor are those who may read the metrics, when they do.
     """
 
     def __init__(self, app: ASGIApp, concurrent: int) -> None:
@@ -63,7 +64,7 @@ class Admission:
             await reply_to(scope["path"], error, close=True)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
-        if caller.is_local:
+        if caller.is_local or (scope["path"] == METRICS and caller.allows("metrics")):
             await self._app(scope, receive, send)
         else:
             await self._limited(service, caller, scope, receive, send)
@@ -74,7 +75,7 @@ class Admission:
         owner, inner = caller.name, ADMITTED in scope["state"]
         try:
             if not inner:
-                self._check_concurrent(owner)
+                self._check_concurrent(owner, service)
                 await service.rate_limits.spend("requests", owner)
             if scope["method"] == "POST" and scope["path"].startswith(ANSWERING):
                 await service.rate_limits.require_tokens(caller.owner)
@@ -101,8 +102,9 @@ class Admission:
             if not self._active[owner]:
                 del self._active[owner]
 
-    def _check_concurrent(self, owner: str) -> None:
+    def _check_concurrent(self, owner: str, service: Service) -> None:
         if self._concurrent and self._active[owner] >= self._concurrent:
+            service.metrics.refused("concurrent")
             raise RateLimited(
                 f"{owner} already has {self._concurrent} requests in progress: wait for one, or raise"
                 f" {PREFIX}RATE_CONCURRENT",

@@ -18,6 +18,8 @@ from api.langgraph import assistants, crons, store, threads
 from api.langgraph import runs as thread_runs
 from api.limits import RequestLimits
 from api.mcp import http as mcp_http
+from api.metrics import scrape
+from api.metrics.requests import CountRequests
 from api.nightschool import (
     adapters,
     annotation,
@@ -42,10 +44,13 @@ from api.nightschool import (
     webhooks,
 )
 from api.openai import chat, completions, embeddings, models, responses
+from api.request_ids import RequestIds
+from api.traces import TraceRequests
 from api.trusted_hosts import TrustedOrigins
 from memory.server.keys import Scope
 
 ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
+    "metrics": (scrape,),
     "chat": (
         chat,
         completions,
@@ -114,11 +119,14 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
             allow_origins=sorted(settings.origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["Content-Location", "Location", "X-Pagination-Next"],
+            expose_headers=["Content-Location", "Location", "X-Pagination-Next", "X-Request-ID"],
         )
-    app.add_middleware(  # added last, so that it runs first
+    app.add_middleware(
         TrustedOrigins, listening=settings.api_host, hosts=settings.hosts, allowed=settings.origins
     )
+    app.add_middleware(CountRequests)
+    app.add_middleware(TraceRequests)
+    app.add_middleware(RequestIds)  # added last, so that it runs first
     return app
 
 

@@ -39,6 +39,7 @@ from api.experiment_loops import check_experiments, experiment_checks, follow_ex
 from api.item_loops import sweep_expired_items
 from api.langgraph.cron_runs import CronRuns
 from api.langgraph.run_service import RunService
+from api.metrics.counters import Metrics
 from api.rate_limits import RateLimits
 from api.store_loops import maintain_stores
 from api.supervisor.components import graph_address
@@ -123,6 +124,7 @@ class Service:
     """Extracts passages and facts from a document that a client sent."""
     document_writer: DocumentWriter
     rate_limits: RateLimits
+    metrics: Metrics
     embedding_lock: asyncio.Lock
     """Held while texts are embedded for a client, because several at once would only occupy all threads."""
     teacher_answers: TeacherAnswers | None = None
@@ -191,12 +193,16 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             Experiments(database), engine=engine, registry=registry, routes=routes
         )
         teacher, judge, teacher_answers = await _teachers(settings, stack)
-        rate_limits = RateLimits.of(settings)
+        metrics = Metrics()
+        rate_limits = RateLimits.of(settings, metrics.refused)
         readers = DocumentReaders(seconds=settings.document_seconds, most_passages=settings.document_passages)
         stack.callback(readers.close)
-        writer = DocumentWriter(episodic, semantic, partial(sole_writer, database))
+        writer = DocumentWriter(
+            episodic, semantic, partial(sole_writer, database), on_stored=metrics.ingested
+        )
         runtime = Runtime(
             count_tokens=rate_limits.count_tokens,
+            meter=metrics,
             engine=engine,
             episodic=episodic,
             semantic=semantic,
@@ -274,6 +280,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             read_document=readers.read,
             document_writer=writer,
             rate_limits=rate_limits,
+            metrics=metrics,
             embedding_lock=asyncio.Lock(),
             teacher_answers=teacher_answers,
         )

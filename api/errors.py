@@ -25,6 +25,7 @@ from agent.errors import (
     PromptTooLong,
     TeacherError,
 )
+from agent.logs import REQUEST_ID
 from api.rate_limits import RateLimited
 from memory.errors import (
     AdapterNotServable,
@@ -270,7 +271,9 @@ async def _handle_disconnect(request: Request, _: Exception) -> Response:
 
 async def _handle_bug(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return reply(request.url.path, 500, "internal_error", "a bug in the service: see its log for details")
+    message = "a bug in the service: see its log for details"
+    headers = {"x-request-id": request_id} if (request_id := REQUEST_ID.get()) else {}
+    return reply(request.url.path, 500, "internal_error", message, headers=headers)
 
 
 def _body(status: int, code: str, message: str, param: str | None = None) -> ErrorReply:

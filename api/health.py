@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from agent.errors import AgentError
-from api.compose import ServiceDep
+from api.compose import Service, ServiceDep
 from api.errors import shows_details
 from memory.errors import StorageError
 from memory.records.access import EVERYTHING
@@ -58,6 +58,20 @@ async def ready(request: Request, service: ServiceDep, response: Response) -> Re
 
     Admins read why a part fails; to others the reason, which may name paths and addresses, is `failing`.
     """
+    parts = await part_states(service)
+    for name, state in parts.items():
+        if state != "ok":
+            log.warning("not ready: %s: %s", name, state)
+    if not shows_details(request):
+        parts = {name: state if state == "ok" else "failing" for name, state in parts.items()}
+    readiness = Ready(ready=all(state == "ok" for state in parts.values()), parts=parts)
+    response.status_code = 200 if readiness.ready else 503
+    return readiness
+
+
+async def part_states(service: Service) -> dict[str, str]:
+    """The state of the engine, every store, a write to the database, and each background loop: `ok`, or what
+    is wrong."""
     runtime = service.runtime
     checks: dict[str, Awaitable[object]] = {
         "engine": runtime.engine.loaded(),
@@ -69,15 +83,7 @@ async def ready(request: Request, service: ServiceDep, response: Response) -> Re
     }
     states = await asyncio.gather(*(_state(check) for check in checks.values()))
     loops = {f"loop {name}": problem or "ok" for name, problem in service.loops.states.items()}
-    parts = dict(zip(checks, states, strict=True)) | loops
-    for name, state in parts.items():
-        if state != "ok":
-            log.warning("not ready: %s: %s", name, state)
-    if not shows_details(request):
-        parts = {name: state if state == "ok" else "failing" for name, state in parts.items()}
-    readiness = Ready(ready=all(state == "ok" for state in parts.values()), parts=parts)
-    response.status_code = 200 if readiness.ready else 503
-    return readiness
+    return dict(zip(checks, states, strict=True)) | loops
 
 
 async def _state(check: Awaitable[object]) -> str:

@@ -6,6 +6,7 @@ own, and a restart begins new windows. A limit of 0 is off.
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,7 +55,9 @@ class RateLimits:
         learn_runs: int = 0,
         ingest_bytes: int = 0,
         erasures: int = 0,
+        on_refused: Callable[[Kind], None] | None = None,
     ) -> None:
+        """`on_refused` is told of each refusal."""
         items: dict[Kind, RateLimitItem] = {
             "requests": RateLimitItemPerMinute(requests),
             "tokens": RateLimitItemPerMinute(tokens),
@@ -63,10 +66,11 @@ class RateLimits:
             "erasures": RateLimitItemPerDay(erasures),
         }
         self._items = {kind: item for kind, item in items.items() if item.amount}
+        self._on_refused = on_refused
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     @classmethod
-    def of(cls, settings: Settings) -> "RateLimits":
+    def of(cls, settings: Settings, on_refused: Callable[[Kind], None] | None = None) -> "RateLimits":
         """The limits of the settings."""
         return cls(
             requests=settings.rate_requests,
@@ -74,6 +78,7 @@ class RateLimits:
             learn_runs=settings.rate_learn_runs,
             ingest_bytes=settings.rate_ingest_bytes,
             erasures=settings.rate_erasures,
+            on_refused=on_refused,
         )
 
     async def spend(self, kind: Kind, owner: str | None, amount: int = 1) -> None:
@@ -121,6 +126,8 @@ class RateLimits:
         reset, _ = await self._limiter.get_window_stats(item, kind, owner)
         wait = max(1, _seconds_until(reset))
         words = _WORDS[kind]
+        if self._on_refused is not None:
+            self._on_refused(kind)
         return RateLimited(
             f"{owner} may not exceed {item.amount} {words.what}: {words.remedy}, or raise"
             f" {PREFIX}RATE_{kind.upper()}; what was counted is forgotten in {wait} s",

@@ -7,16 +7,17 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any
 
 import typer
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import SecretStr
 
 from agent.settings import PREFIX, Settings
+from agent.settings_file import type_text
 from api.app import ROUTES, create_app
 from api.cli.main import app as commands
+from api.metrics import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("memory", "agent", "graphs", "training", "api", "benchmarks")
@@ -34,16 +35,9 @@ TITLES = {
     "readyz": "Health",
     "ok": "Health",
     "info": "Health",
+    "metrics": "Health",
 }
 """Headings by how a path begins; the other paths are LangGraph's."""
-TYPES = {
-    str: "text",
-    int: "number",
-    float: "number",
-    bool: "true or false",
-    Path: "path",
-    SecretStr: "secret",
-}
 
 
 def pages() -> Mapping[Path, str]:
@@ -53,6 +47,7 @@ def pages() -> Mapping[Path, str]:
         Path("docs/reference/settings.md"): settings_page(),
         Path("docs/reference/commands.md"): commands_page(),
         Path("docs/reference/endpoints.md"): endpoints_page(),
+        Path("docs/reference/metrics.md"): metrics_page(),
     }
 
 
@@ -86,9 +81,47 @@ def settings_page() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = "" if field.default in (None, "") else f"`{_plain(field.default)}`"
-        rows.append((f"`{PREFIX}{name.upper()}`", _type(field.annotation), default, field.description or ""))
-    head = "Read from the environment by every process. All have defaults that work offline.\n"
+        rows.append(
+            (f"`{PREFIX}{name.upper()}`", type_text(field.annotation), default, field.description or "")
+        )
+    head = (
+        "Read by every process from the environment, and from the settings file that `nightschool init`"
+        " writes, for what the environment does not set. All have defaults that work offline.\n"
+    )
     return f"# Settings\n\n{WRITTEN_BY}{head}\n" + _table(("setting", "type", "default", "meaning"), rows)
+
+
+def metrics_page() -> str:
+    """Every metric with its kind, labels and meaning."""
+    head = (
+        "`GET /metrics` serves them to keys of scope `metrics` or `admin`"
+        " ([operating](../operating.md#metrics)), beside the standard `process_` metrics.\n"
+    )
+    tables = [
+        f"\n## {title}\n\n{text}\n\n{_table(('metric', 'kind', 'labels', 'meaning'), _metric_rows(metrics))}"
+        for title, text, metrics in (
+            (
+                "Counted",
+                "Each api process counts on its own, from its start: add them up.",
+                catalogue.COUNTED,
+            ),
+            (
+                "Read",
+                "Read from the stores. All api processes report the same: take the largest. Only"
+                " `nightschool_part_ready` and the time of reading are of the process itself. A metric whose"
+                " store does not answer is absent.",
+                catalogue.READ,
+            ),
+        )
+    ]
+    return f"# Metrics\n\n{WRITTEN_BY}{head}" + "".join(tables)
+
+
+def _metric_rows(metrics: Sequence[catalogue.Metric]) -> list[tuple[str, str, str, str]]:
+    return [
+        (f"`{each.name}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.meaning)
+        for each in metrics
+    ]
 
 
 def commands_page() -> str:
@@ -162,17 +195,6 @@ def _scopes(app: FastAPI) -> Iterator[tuple[str, str]]:
 def _heading(path: str) -> str:
     parts = path.strip("/").split("/")
     return TITLES.get("/".join(parts[:2])) or TITLES.get(parts[0]) or "LangGraph"
-
-
-def _type(annotation: Any) -> str:
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return " or ".join(f"`{argument}`" for argument in arguments)
-    if origin is Annotated:
-        return _type(arguments[0])
-    if arguments:
-        return _type(next(argument for argument in arguments if argument is not type(None)))
-    return TYPES[annotation]
 
 
 def _plain(value: Any) -> str:

@@ -20,6 +20,7 @@ from agent.engines.base import GREEDY, Sampling, Token
 from graphs import chat_steps as steps
 from graphs.recall import or_recall
 from graphs.state import ChatState, Runtime
+from graphs.traced import add_step
 from graphs.turn import Piece, Turn
 from memory.records.interactions import UnsurePolicy
 
@@ -75,16 +76,16 @@ async def after_rewording(state: ChatState) -> Literal["apply_policy", "remember
 def build() -> StateGraph[ChatState, Runtime, ChatState, ChatState]:
     """The chat graph, not compiled."""
     graph = StateGraph(ChatState, context_schema=Runtime)
-    graph.add_node("understand", steps.understand)
-    graph.add_node("route", steps.choose_route)
-    graph.add_node("converse", or_recall(steps.converse))
-    graph.add_node("answer", or_recall(steps.answer))
-    graph.add_node("check", steps.check)
-    graph.add_node("consult", or_recall(steps.consult))
-    graph.add_node("reword", steps.reword)
-    graph.add_node("apply_policy", steps.apply_policy)
-    graph.add_node("open_gap", steps.open_gap)
-    graph.add_node("remember", steps.remember)
+    add_step(graph, "understand", steps.understand)
+    add_step(graph, "route", steps.choose_route)
+    add_step(graph, "converse", or_recall(steps.converse))
+    add_step(graph, "answer", or_recall(steps.answer))
+    add_step(graph, "check", steps.check)
+    add_step(graph, "consult", or_recall(steps.consult))
+    add_step(graph, "reword", steps.reword)
+    add_step(graph, "apply_policy", steps.apply_policy)
+    add_step(graph, "open_gap", steps.open_gap)
+    add_step(graph, "remember", steps.remember)
     graph.add_edge(START, "understand")
     graph.add_edge("understand", "route")
     graph.add_conditional_edges("route", by_intent)

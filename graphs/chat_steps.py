@@ -311,6 +311,7 @@ async def remember(state: ChatState, runtime: Injected[Runtime]) -> Update:
     context = runtime.context
     if context.count_tokens is not None:
         await context.count_tokens(context.owner, state["prompt_tokens"] + state["completion_tokens"])
+    context.meter.turn(state, (context.clock() - state["started_at"]).total_seconds())
     if state.get("store", True):
         await context.interactions.save(await interaction_of(state, context))
     message = AIMessage(
@@ -357,7 +358,10 @@ def _is_worth_another_attempt(reply: Reply, state: ChatState, runtime: Runtime) 
     if budget is None or state.get("streamed") or state.get("sampling", GREEDY).tools:
         return False
     bad = worth_a_second_attempt(state["standalone"], reply.text, declines=runtime.card.declines)
-    return bad and budget.take()
+    if not bad or not budget.take():
+        return False
+    runtime.meter.second_attempt()
+    return True
 
 
 def _policy(state: ChatState, runtime: Runtime) -> str:

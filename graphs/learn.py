@@ -15,6 +15,7 @@ from graphs import attempts, handover, lessons, web_steps
 from graphs import learn_steps as steps
 from graphs.forget import forget
 from graphs.state import LearnState, Limits, Runtime, Update
+from graphs.traced import add_step
 from memory.errors import StoreUnavailable
 
 
@@ -36,7 +37,7 @@ def build(limits: Limits) -> StateGraph[LearnState, Runtime, LearnState, LearnSt
     graph = StateGraph(LearnState, context_schema=Runtime)
     graph.set_node_defaults(retry_policy=retry_policy)
     for name, step in STEPS.items():
-        graph.add_node(name, measured(step) if name in WORK else step)
+        add_step(graph, name, measured(step) if name in WORK else step)
     graph.add_conditional_edges(START, first_step, ["attempt", "forget"])
     for name, next_step in NEXT.items():
         before_web = name in BEFORE_WEB

@@ -16,6 +16,7 @@ from graphs import night_lessons, night_steps, night_training
 from graphs.night_step import Step, run_step
 from graphs.night_waiting import wait
 from graphs.state import Limits, NightState, Runtime, Update, event
+from graphs.traced import add_step
 from memory.errors import StoreUnavailable
 from memory.records.nights import Night, NightStatus, NightStep, StepReport
 
@@ -29,10 +30,10 @@ def build(limits: Limits) -> StateGraph[NightState, Runtime, NightState, NightSt
     )
     graph = StateGraph(NightState, context_schema=Runtime)
     graph.set_node_defaults(retry_policy=retry_policy)
-    graph.add_node("wait", wait)
-    graph.add_node("report", report)
+    add_step(graph, "wait", wait)
+    add_step(graph, "report", report)
     for node, (name, step) in STEPS.items():
-        graph.add_node(node, partial(run_step, name=name, step=step))
+        add_step(graph, node, partial(run_step, name=name, step=step))
     graph.add_edge(START, "wait")
     for node, next_node in NEXT.items():
         next_or = partial(next_or_report, next_node=next_node)

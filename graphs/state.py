@@ -26,6 +26,7 @@ from agent.learning.web_exploration import WebExploration, WebReport
 from agent.models.card import ModelCard
 from agent.nights.scoring.live import AttemptBudget
 from agent.privacy.scrubbing import Scrubber
+from graphs.meter import Meter, NoMeter
 from memory.adapters.base import AdapterRegistry
 from memory.database.database import Database
 from memory.embedding.embedder import Embedder
@@ -190,6 +191,8 @@ class Runtime:
     """How runs wait for something outside, in seconds; a run that sleeps takes no place of another."""
     count_tokens: CountTokens | None = None
     """Counts the tokens of a turn against its owner's rate limit; None where there is none."""
+    meter: Meter = field(default_factory=NoMeter)
+    """Counts what is done, for the operator's metrics."""
     web: WebExploration | None = None
     """Explores the web for runs that may use it; None where no search API is configured."""
     audit_heads: Path | None = None

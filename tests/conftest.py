@@ -21,7 +21,11 @@ ROOM = 4 << 30
 
 
 def pytest_configure() -> None:
-    """Puts the tests' folders in memory, because databases wait for the disk at each commit."""
+    """Puts the tests' folders in memory, because databases wait for the disk at each commit.
+
+    A settings file of whoever runs the tests is not read.
+    """
+    os.environ["NIGHTSCHOOL_SETTINGS_FILE"] = ""
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

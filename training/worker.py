@@ -10,18 +10,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from opentelemetry.trace import SpanKind
 from sqlalchemy.engine import make_url
 
+from agent import telemetry
 from agent.errors import AgentError
-from agent.logs import start_logging
+from agent.logs import RUN_ID, printer, start_logging
 from agent.models.store import resolve_model
 from agent.settings import SHARED, Settings, read_settings
+from memory import tracing
 from memory.errors import BadSignature, StorageError
 from memory.file_locks import file_lock
 from memory.file_modes import keep_private, make_home
@@ -76,9 +79,11 @@ def main(arguments: list[str] | None = None) -> int:
             folder.mkdir(exist_ok=True)
         with sole_worker(settings.path("jobs") / "worker.lock"):
             _configure_logging(settings)
-            context = open_context(settings, quick=options.quick)
+            say = printer("training.worker", settings.log_format)
+            context = open_context(settings, say, quick=options.quick)
             preferences = open_preferences(context, quick=options.quick)
-            serve(context, preferences, settings.training_url, once=options.once, say=_say)
+            with telemetry.exported_traces("worker"):
+                serve(context, preferences, settings.training_url, once=options.once, say=say)
     except (TrainingError, StorageError, AgentError, ValueError) as error:
         print(f"nightschool worker: {clean(str(error))}", file=sys.stderr, flush=True)
         return 2
@@ -150,12 +155,14 @@ def register_workflow(
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=RECOVERIES)
     def training(document: dict[str, Any]) -> dict[str, Any]:
         job = Job.model_validate(document)
-        with one_at_a_time:
+        RUN_ID.set(job.run_id)
+        with one_at_a_time, job_span(job):
             say(f"{job.digest[:8]}: {job.kind} for {job.domain}, run {job.run_id}")
             started = time.monotonic()
 
             def step(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-                return DBOS.run_step({"name": name}, work)
+                with tracing.span(f"step {name}"):
+                    return DBOS.run_step({"name": name}, work)
 
             if job.kind == "preferences":
                 result = run_preferences(preferences, job, step)
@@ -165,6 +172,22 @@ def register_workflow(
                 f"{job.digest[:8]}: {result.status} after {time.monotonic() - started:.0f} s: {result.reason}"
             )
         return result.model_dump(mode="json")
+
+
+@contextmanager
+def job_span(job: Job) -> Iterator[None]:
+    """A span of the job in the trace of the run that asked for it; sent at its end."""
+    carrier = {} if job.traceparent is None else {tracing.TRACEPARENT: job.traceparent}
+    try:
+        with tracing.span(
+            f"train {job.kind}",
+            {"nightschool.run_id": job.run_id, "nightschool.job": job.digest},
+            kind=SpanKind.CONSUMER,
+            parent=tracing.continued(carrier),
+        ):
+            yield
+    finally:
+        telemetry.flush()
 
 
 def run(context: JobContext, job: Job, step: Step) -> TrainingResult:
@@ -277,8 +300,11 @@ def _recorded(step: Step, name: str, kind: type[R], work: Callable[[], R]) -> R:
     return kind.model_validate(step(name, lambda: work().model_dump(mode="json")))
 
 
-def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
-    """Builds the dependencies of the jobs. Raises TrainingError, StorageError, AgentError or ValueError."""
+def open_context(settings: Settings, say: Callable[[str], None], *, quick: bool = False) -> JobContext:
+    """Builds the dependencies of the jobs, whose progress is told to `say`.
+
+    Raises TrainingError, StorageError, AgentError or ValueError.
+    """
     from agent.engines.local import LocalEngine
     from memory.adapters.mlflow import MlflowAdapterRegistry
     from training.backends.choice import choose_trainer
@@ -301,7 +327,7 @@ def open_context(settings: Settings, *, quick: bool = False) -> JobContext:
         train=choose_trainer(),
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),
-        report=ProgressReporter(home / "outbox", _say),
+        report=ProgressReporter(home / "outbox", say),
     )
 
 
@@ -378,13 +404,9 @@ def _configure_logging(settings: Settings) -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # before torch is imported
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    start_logging(settings.log_level, "%(name)s: %(message)s")
+    start_logging(settings.log_level, "%(name)s: %(message)s", settings.log_format)
     for name in ("mlflow", "alembic", "transformers", "httpx", "dbos"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _say(line: str) -> None:
-    print(clean(line), flush=True)
 
 
 if __name__ == "__main__":

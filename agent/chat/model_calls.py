@@ -11,6 +11,7 @@ from agent.engines.base import GREEDY, Engine, Reply, Sampling, Token
 from agent.errors import AdapterNotLoaded
 from agent.models.card import ModelCard
 from agent.promotion import load_with_canary
+from memory.tracing import span
 
 
 def with_length_limit(sampling: Sampling, card: ModelCard) -> Sampling:
@@ -46,15 +47,32 @@ async def ask_model(
             on_token = answer_only = AnswerFilter(thinking, on_token)
         stop_when = None  # the first tokens are thinking, not the answer
     try:
-        reply = await _call(prompt, adapter, engine, sampling, on_token, stop_when)
+        reply = await _traced_call(prompt, adapter, engine, sampling, on_token, stop_when)
     except AdapterNotLoaded:
         if adapter is None:
             raise
         await load_with_canary(await routes.servable(adapter), engine=engine)
-        reply = await _call(prompt, adapter, engine, sampling, on_token, stop_when)
+        reply = await _traced_call(prompt, adapter, engine, sampling, on_token, stop_when)
     if answer_only is not None:
         answer_only.end()
     return without_thinking(reply, thinking)
+
+
+async def _traced_call(
+    prompt: Sequence[BaseMessage],
+    adapter: str | None,
+    engine: Engine,
+    sampling: Sampling,
+    on_token: Callable[[Token], None] | None,
+    stop_when: Callable[[Sequence[Token]], bool] | None,
+) -> Reply:
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.request.model": adapter or "base model"}
+    with span("ask model", asked) as opened:
+        reply = await _call(prompt, adapter, engine, sampling, on_token, stop_when)
+        opened.set_attribute("gen_ai.usage.input_tokens", reply.prompt_tokens)
+        opened.set_attribute("gen_ai.usage.output_tokens", reply.completion_tokens)
+        opened.set_attribute("gen_ai.response.finish_reasons", [reply.finish_reason])
+    return reply
 
 
 async def _call(

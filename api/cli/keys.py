@@ -23,7 +23,8 @@ T = TypeVar("T")
 @app.command()
 def create(
     scope: Annotated[
-        str, typer.Option(help="chat, annotate, learn, approve or admin; each includes those before it.")
+        str,
+        typer.Option(help="metrics; or chat, annotate, learn, approve, admin: each includes those before."),
     ],
     owner: Annotated[
         str, typer.Option(help="Owner whose threads the key sees; an owner may have several keys.")

@@ -22,6 +22,7 @@ from api.cli import (
     feedback,
     gaps,
     grants,
+    init,
     interactions,
     keys,
     learn,
@@ -48,6 +49,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command("init")(init.init)
 app.command("up")(serve.up)
 app.command("api")(serve.api)
 app.command("worker")(serve.worker)
@@ -115,7 +117,16 @@ app.add_typer(
 
 
 EXTRAS = {
-    "api": ("fastapi", "uvicorn", "uvloop", "sse_starlette", "croniter", "starlette", "mcp"),
+    "api": (
+        "fastapi",
+        "uvicorn",
+        "uvloop",
+        "sse_starlette",
+        "croniter",
+        "starlette",
+        "mcp",
+        "prometheus_client",
+    ),
     "worker": ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "gguf", "matplotlib"),
     "cpu": ("vllm",),
 }

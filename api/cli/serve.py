@@ -88,14 +88,15 @@ def api() -> None:
     from agent.logs import start_logging
 
     configuration = settings()
-    start_logging(configuration.log_level, "%(levelname)s %(name)s: %(message)s")
+    start_logging(configuration.log_level, "%(levelname)s %(name)s: %(message)s", configuration.log_format)
     for chatty in ("httpx", "dbos", "alembic", "presidio-analyzer", "mcp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    from agent.telemetry import exported_traces
     from api.cli.running import announced
     from api.serving import serve
 
     _make_home(configuration)
-    with _errors_as_messages(), announced(configuration):
+    with _errors_as_messages(), exported_traces("api"), announced(configuration):
         serve(configuration)
     os._exit(0)  # everything is closed, and taking the interpreter down in order would take seconds more
 

@@ -10,7 +10,7 @@ import httpx
 from agent.engines.vllm.address import base_url
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.models.store import ModelStore, resolve_model
-from agent.settings import PREFIX, Settings
+from agent.settings import PREFIX, Settings, TracingVariables
 from api.supervisor.supervisor import Check, Component
 from memory import unix_sockets
 from memory.errors import StoreUnavailable
@@ -79,7 +79,7 @@ def engine(settings: Settings) -> Component:
     It listens on a Unix socket that this user alone can open. Verifies the files of an added model first.
     Raises ModelError, and StoreUnavailable if the socket's folder cannot be created.
     """
-    gpu = on_gpu(settings)
+    gpu, tracing = on_gpu(settings), TracingVariables()
     model = resolve_model(settings)
     store = ModelStore(settings.models)
     if model.folder == store.path(model.name):
@@ -96,7 +96,10 @@ def engine(settings: Settings) -> Component:
         modules=card.lessons.modules,
         tool_parser=card.template.tool_parser,
         gpu_share=settings.engine_gpu_share if gpu else None,
+        traces_url=tracing.traces_url,
     )
+    if tracing.on:  # vLLM reads this variable alone, and has another default
+        environment = {**environment, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": tracing.protocol}
     return Component(
         name="engine",
         command=("env", *NO_TELEMETRY, *(f"{key}={value}" for key, value in environment.items()), *command),

@@ -42,7 +42,7 @@ from memory.nights.store import NightStore
 from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox import files as outbox
 from memory.outbox.approvals import approval_signer
-from memory.outbox.base import Progress, TrainingResult, job_of
+from memory.outbox.base import Progress, QueueCounts, TrainingResult, count_results, job_of
 from memory.records.adapters import Adapter
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
@@ -131,6 +131,10 @@ class InlineTrainer:
     async def result(self, digest: Digest) -> TrainingResult | None:
         """See Outbox.result."""
         return self.results.get(digest)
+
+    async def queue(self) -> QueueCounts:
+        """See Outbox.queue."""
+        return count_results(self.results.values())
 
     def _train(self, job: Job, curriculum: Curriculum) -> TrainingResult:
         material = Material(passages=self.passages, curriculum=curriculum, product=self.product_adapter)

@@ -9,7 +9,7 @@ from typing import Any
 
 from memory.errors import UnknownRun
 from memory.outbox import files as outbox
-from memory.outbox.base import Progress, TrainingResult, job_of
+from memory.outbox.base import Progress, QueueCounts, TrainingResult, count_results, job_of
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
@@ -70,6 +70,12 @@ class InlineOutbox:
             outbox.write_atomically(path, result.model_dump_json())
         return TrainingResult.model_validate_json(path.read_text(encoding="utf-8"))
 
+    async def queue(self) -> QueueCounts:
+        """See Outbox.queue."""
+        paths = (self._folder / "results").glob("*.json")
+        texts = [path.read_text(encoding="utf-8") for path in paths]
+        return count_results(TrainingResult.model_validate_json(text) for text in texts)
+
     def curricula(self) -> tuple[Curriculum, ...]:
         """All lessons that were handed over."""
         jobs = (
@@ -96,10 +102,12 @@ def trained_in_own_process(home: Path, model: Path | None, quick: bool, job: Job
 
 
 def _train(home: Path, model: Path, quick: bool, job: Job) -> TrainingResult:
+    from agent.logs import printer
     from agent.settings import read_settings
     from training import worker
 
-    context = worker.open_context(read_settings(home=home, model=str(model)), quick=quick)
+    settings, say = read_settings(home=home, model=str(model)), printer("training.worker", "text")
+    context = worker.open_context(settings, say, quick=quick)
 
     def step(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return work()

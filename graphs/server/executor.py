@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -18,6 +19,7 @@ from functools import partial
 from langgraph.types import StateSnapshot
 from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
+from agent.logs import RUN_ID
 from agent.loops import Loop, Loops, do_all
 from graphs.server import serialization
 from graphs.server.background_jobs import (
@@ -119,13 +121,12 @@ class Executor:
             updated_at=now,
             starts_at=now + timedelta(seconds=spec.delay_seconds),
         )
-        has_room = self._has_room
         queued, others = await self.runs.add(
             run,
             create_thread=spec.create_thread,
             thread_metadata={"graph_id": spec.graph_id, "assistant_id": spec.assistant_id},
             owner=spec.owner,
-            worker=self._worker if has_room else None,
+            worker=self._worker if self._has_room else None,
             events=[_metadata_event(run.run_id)],
             quota=None if request.input is None else QUOTAS.get(spec.graph_id),
         )
@@ -289,9 +290,11 @@ class Executor:
         """
         if run_id not in self._active and (claimed is not None or self._has_room):
             active = self._active[run_id] = ActiveRun(claimed=claimed)
-            active.task = asyncio.create_task(self._work(run_id, active, orphan))
+            context = None if claimed is not None else Context()  # else that of another run or request
+            active.task = asyncio.create_task(self._work(run_id, active, orphan), context=context)
 
     async def _work(self, run_id: str, active: ActiveRun, orphan: ThreadRun | None) -> None:
+        RUN_ID.set(run_id)
         try:
             await self._work_on(run_id, active, orphan)
         except Exception:
@@ -357,6 +360,7 @@ class Executor:
                 attempt = RunAttempt(run, request, graph_spec, event_log, self.runs, runtime)
                 status, error = await attempt.execute(active)
             others = await self._finish(run, request, active, status, error)
+            self._runtime.meter.run_ended(run.graph_id, status)
         except (RunLost, UnknownThread) as lost:
             log.warning("stopped the attempt: %s", lost)
         except StoreUnavailable:

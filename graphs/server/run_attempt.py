@@ -20,6 +20,7 @@ from graphs.state import Runtime
 from memory.errors import StorageError
 from memory.server.runs import CancelAction, RunStatus, ThreadRun, ThreadRuns
 from memory.server.threads import Json
+from memory.tracing import Attributes, span
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,12 @@ class RunAttempt:
         return "interrupted", None
 
     async def _run_graph(self) -> None:
+        run = self.run
+        attributes: Attributes = {"nightschool.run_id": run.run_id, "nightschool.attempt": run.attempt}
+        with span(f"run {run.graph_id}", attributes):
+            await self._run_steps()
+
+    async def _run_steps(self) -> None:
         run, request, graph_spec = self.run, self.request, self.graph_spec
         config = graph_config(request, run, graph_spec)
         begun = False

@@ -6,14 +6,26 @@ Interactions and feedback are in `memory.feedback`, graph state in `memory.check
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import URL, RowMapping, Select, Table, delete, event, or_, select, update
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    RowMapping,
+    Select,
+    Table,
+    delete,
+    event,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -260,6 +272,19 @@ class Database:
         if not rows:
             raise UnknownRun(f"no run {run_id}: `GET /v1/learn` lists all runs")
         return _run(rows[0])
+
+    async def run_counts(self) -> Mapping[str, int]:
+        """How many learn runs there are of each status."""
+        return await self._counts(func.coalesce(RUNS.c.outcome["status"].as_string(), "running"))
+
+    async def gap_counts(self) -> Mapping[str, int]:
+        """How many gaps there are of each status."""
+        return await self._counts(GAPS.c.status)
+
+    async def _counts(self, status: ColumnElement[str]) -> Mapping[str, int]:
+        async with self.begin() as connection:
+            query = select(status.label("word"), func.count()).group_by("word")
+            return {row[0]: row[1] for row in await connection.execute(query)}
 
     def now(self) -> datetime:
         """The current time by the database's clock."""

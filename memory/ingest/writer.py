@@ -79,12 +79,15 @@ class DocumentWriter:
         semantic: SemanticMemory,
         sole_writer: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_stored: Callable[[Sequence[IngestReport]], None] | None = None,
     ) -> None:
-        """`sole_writer` keeps out the writers of other processes while its block runs."""
+        """`sole_writer` keeps out the writers of other processes while its block runs; `on_stored` is told
+        what was stored."""
         self._episodic = episodic
         self._semantic = semantic
         self._sole_writer = sole_writer
         self._clock = clock
+        self._on_stored = on_stored
         self._lock = asyncio.Lock()
         self._waiting: list[_Write] = []
         self._task: asyncio.Task[None] | None = None
@@ -182,9 +185,12 @@ class DocumentWriter:
             await self._semantic.remove(
                 source, domain=domain, owner=owner, keep={f.id for f in contents.facts}
             )
-        for write in batch:
+        reports = [_report(write.place, write.contents, stored.get(write.place)) for write in batch]
+        if self._on_stored is not None:
+            self._on_stored(reports)
+        for write, report in zip(batch, reports, strict=True):
             if not write.done.done():
-                write.done.set_result(_report(write.place, write.contents, stored.get(write.place)))
+                write.done.set_result(report)
 
     async def _keep_history(self, place: Place, kept: Collection[str], now: datetime) -> None:
         """Remembers the passages that a new version of their document replaces."""

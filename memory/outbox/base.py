@@ -3,6 +3,8 @@
 Both are immutable; each is queued only once, after its approval.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from pydantic import Field
@@ -11,6 +13,7 @@ from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
 from memory.records.runs import Job, JobKind
+from memory.tracing import traceparent
 
 Phase = Literal["waiting", "preparing", "training", "measuring", "registering", "done"]
 
@@ -35,6 +38,28 @@ class TrainingResult(Record):
     unsigned: bool = False
     """Whether the worker refused the job because a signature is missing or wrong: of its approval, or of the
     adapter to go on from."""
+
+
+class QueueCounts(Record):
+    """How many training jobs wait, are trained, and ended in the last 24 hours, by result."""
+
+    waiting: int = 0
+    training: int = 0
+    candidates: int = 0
+    rejected: int = 0
+    failed: int = 0
+
+
+def count_results(results: Iterable[TrainingResult], *, waiting: int = 0, training: int = 0) -> QueueCounts:
+    """The counts of these results, beside the jobs that have not ended."""
+    by_status = Counter(result.status for result in results)
+    return QueueCounts(
+        waiting=waiting,
+        training=training,
+        candidates=by_status["candidate"],
+        rejected=by_status["rejected"],
+        failed=by_status["failed"],
+    )
 
 
 class Outbox(Protocol):
@@ -76,8 +101,18 @@ class Outbox(Protocol):
         """The result of its training job; None until it has ended."""
         ...
 
+    async def queue(self) -> QueueCounts:
+        """How many jobs wait, are trained, and ended lately."""
+        ...
+
 
 def job_of(record: Curriculum | PreferenceSet, run_id: str) -> Job:
     """The training job of a record."""
     kind: JobKind = "lesson" if isinstance(record, Curriculum) else "preferences"
-    return Job(digest=record.digest, domain=record.domain, run_id=run_id, kind=kind)
+    return Job(
+        digest=record.digest,
+        domain=record.domain,
+        run_id=run_id,
+        kind=kind,
+        traceparent=traceparent(),
+    )

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from memory.errors import StoreUnavailable, UnknownRun
 from memory.file_locks import file_lock
-from memory.outbox.base import Progress, TrainingResult, job_of
+from memory.outbox.base import Progress, QueueCounts, TrainingResult, count_results, job_of
 from memory.outbox.files import delete, digests, preference_digests, progress_path, publish, read
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
@@ -19,12 +20,14 @@ from memory.records.feedback import PreferenceSet
 from memory.records.runs import Job, JobKind
 
 if TYPE_CHECKING:
-    from dbos import DBOSClient
+    from dbos import DBOSClient, WorkflowStatus
 
 QUEUE = "training"
 WORKFLOW = "train"
 SCHEMA = "training"
 """PostgreSQL schema of the queue: the server's background jobs are in DBOS's own, of the same database."""
+RECENTLY = timedelta(hours=24)
+"""Jobs that ended within this time are counted."""
 VERSION = "2"
 """Version of the workflow's steps; a worker resumes only jobs queued under the same version."""
 
@@ -59,7 +62,7 @@ class DbosOutbox:
             return await asyncio.to_thread(publish, self._folder, record)
 
     async def submit(self, record: Curriculum | PreferenceSet, *, run_id: str) -> Job:
-        return await asyncio.to_thread(self._submit, record, run_id)
+        return await asyncio.to_thread(self._submit, record, run_id)  # which copies the trace's context
 
     @_queue_errors()
     def _submit(self, record: Curriculum | PreferenceSet, run_id: str) -> Job:
@@ -117,11 +120,25 @@ class DbosOutbox:
         status = await asyncio.to_thread(self._status, digest)
         if status is None:
             raise _not_submitted(digest)
-        if status["status"] == "SUCCESS":
-            return TrainingResult.model_validate(status["output"])
-        if _failed(status):
-            return TrainingResult(status="failed", adapter=None, reason=_failure(status))
-        return None
+        return _result(status)
+
+    async def queue(self) -> QueueCounts:
+        return await asyncio.to_thread(self._queue)
+
+    @_queue_errors()
+    def _queue(self) -> QueueCounts:
+        since = (datetime.now(UTC) - RECENTLY).isoformat()
+        ended = self._client.list_workflows(name=WORKFLOW, completed_after=since, load_input=False)
+        open_jobs = self._client.list_workflows(
+            name=WORKFLOW, status=["ENQUEUED", "PENDING"], load_input=False, load_output=False
+        )
+        training = sum(job.status == "PENDING" for job in open_jobs)
+        results = [_result(_as_mapping(job)) for job in ended]
+        return count_results(
+            [result for result in results if result is not None],
+            waiting=len(open_jobs) - training,
+            training=training,
+        )
 
     @_queue_errors()
     def _status(self, digest: Digest) -> Mapping[str, object] | None:
@@ -129,11 +146,23 @@ class DbosOutbox:
         if not workflows:
             return None
         (workflow,) = workflows
-        return {"status": workflow.status, "output": workflow.output, "error": workflow.error}
+        return _as_mapping(workflow)
 
     def close(self) -> None:
         """Closes the connections to the queue."""
         self._client.destroy()
+
+
+def _as_mapping(workflow: "WorkflowStatus") -> Mapping[str, object]:
+    return {"status": workflow.status, "output": workflow.output, "error": workflow.error}
+
+
+def _result(status: Mapping[str, object]) -> TrainingResult | None:
+    if status["status"] == "SUCCESS":
+        return TrainingResult.model_validate(status["output"])
+    if _failed(status):
+        return TrainingResult(status="failed", adapter=None, reason=_failure(status))
+    return None
 
 
 def _not_submitted(digest: Digest) -> UnknownRun:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from memory.errors import UnknownRun
-from memory.outbox.base import Progress, TrainingResult, job_of
+from memory.outbox.base import Progress, QueueCounts, TrainingResult, count_results, job_of
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
@@ -74,3 +74,8 @@ class VolatileOutbox:
         if isinstance(self._results, TrainingResult):
             return self._results
         return self._results.get(digest)
+
+    async def queue(self) -> QueueCounts:
+        results = [await self.result(digest) for digest in (*self.submitted, *self.submitted_preferences)]
+        ended = [result for result in results if result is not None]
+        return count_results(ended, waiting=len(results) - len(ended))

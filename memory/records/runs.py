@@ -25,6 +25,8 @@ class Job(Record):
     run_id: str
     """The learn run that waits for it; for preferences, the request that submitted it."""
     kind: JobKind = "lesson"
+    traceparent: str | None = None
+    """The span that asked for it; None where no traces are recorded."""
 
 
 class Lesson(Record):

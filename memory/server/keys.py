@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from cachetools import TTLCache
 from sqlalchemy import RowMapping, insert, select, update
@@ -20,9 +20,9 @@ from memory.records.base import Record
 from memory.server.audit import AuditLog
 from memory.server.threads import moment
 
-Scope = Literal["chat", "annotate", "learn", "approve", "admin"]
-SCOPES: tuple[Scope, ...] = ("chat", "annotate", "learn", "approve", "admin")
-"""In ascending order: each scope includes those before it."""
+Scope = Literal["metrics", "chat", "annotate", "learn", "approve", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""In ascending order: each scope includes those before it, but `metrics`, which only `admin` includes."""
 LOCAL_OPERATOR = "local operator"
 """The name of everyone who calls a service without keys. No key may have this owner."""
 PREFIX = "nsk_"
@@ -43,6 +43,8 @@ class ApiKey(Record):
 
     def allows(self, scope: Scope) -> bool:
         """Whether the key's scope includes `scope`."""
+        if scope == "metrics":
+            return self.scope in ("metrics", "admin")
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
 

@@ -20,6 +20,7 @@ from agent.settings import Settings
 from api.app import create_app
 from api.compose import Server, Service, open_server
 from api.connections import with_limit
+from api.metrics.counters import Metrics
 from api.rate_limits import RateLimits
 from graphs import chat as chatting
 from graphs.state import Runtime
@@ -60,18 +61,20 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
         settings: Settings, served_runtime: Runtime, learning: bool, embedder: Embedder
     ) -> AsyncIterator[Service]:
         async with AsyncExitStack() as stack:
-            limits = RateLimits.of(settings)
+            metrics = Metrics()
+            limits = RateLimits.of(settings, metrics.refused)
+            counted = replace(served_runtime, meter=metrics)
             items = cast(Any, None)
             server = Server(*[cast(Any, None)] * 5)
             if learning:
                 saver = await stack.enter_async_context(open_saver(settings.checkpoints_url))
                 server = await stack.enter_async_context(
-                    open_server(served_runtime, saver, settings.runs_url, rate_limits=limits)
+                    open_server(counted, saver, settings.runs_url, rate_limits=limits)
                 )
                 items = await stack.enter_async_context(open_item_store(settings.store_url, embedder))
             yield Service(
                 settings=settings,
-                runtime=replace(served_runtime, count_tokens=limits.count_tokens),
+                runtime=replace(counted, count_tokens=limits.count_tokens),
                 chat=compiled_chat(),
                 executor=server.executor,
                 loops=server.executor.loops if learning else Loops(),
@@ -87,8 +90,11 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 items=items,
                 model_folder=TINY,
                 read_document=read_in_thread,
-                document_writer=DocumentWriter(served_runtime.episodic, served_runtime.semantic),
+                document_writer=DocumentWriter(
+                    served_runtime.episodic, served_runtime.semantic, on_stored=metrics.ingested
+                ),
                 rate_limits=limits,
+                metrics=metrics,
                 embedding_lock=asyncio.Lock(),
             )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from memory.errors import UnknownRun
-from memory.outbox.base import Outbox, TrainingResult
+from memory.outbox.base import Outbox, QueueCounts, TrainingResult
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.volatile import VolatileOutbox
 from memory.records.base import Digest
@@ -44,7 +44,9 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
     def end(digest: Digest, result: TrainingResult) -> None:
         """Writes what DBOS writes when the worker's workflow returns."""
         with closing(sqlite3.connect(tmp_path / "training.db")) as connection, connection:
-            connection.execute("UPDATE workflow_status SET status = 'PENDING'")
+            connection.execute(
+                "UPDATE workflow_status SET status = 'PENDING' WHERE workflow_uuid = ?", (digest,)
+            )
         assert dbos._client._sys_db.update_workflow_outcome(
             digest, "SUCCESS", output=json.dumps(result.model_dump(mode="json"))
         )
@@ -155,3 +157,16 @@ async def test_submitting_at_once_makes_one_job(outbox: Outbox, end: End) -> Non
     assert {job.digest for job in jobs} == {LAMPS.digest}
     end(LAMPS.digest, CANDIDATE)
     assert await outbox.result(LAMPS.digest) == CANDIDATE
+
+
+async def test_the_queue_counts_what_waits_and_what_ended_by_its_result(opened: Opened) -> None:
+    outbox, end = opened
+    assert await outbox.queue() == QueueCounts()
+    for record in (LAMPS, CLOCKS, TASTES):
+        await outbox.submit(record, run_id="run-1")
+    assert (await outbox.queue()).waiting == 3
+    end(LAMPS.digest, RESULTS[0])
+    end(CLOCKS.digest, RESULTS[1])
+    queue = await outbox.queue()
+    assert (queue.candidates, queue.rejected, queue.failed) == (1, 1, 0)
+    assert queue.waiting + queue.training == 1

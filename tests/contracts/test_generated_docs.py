@@ -38,7 +38,9 @@ def test_every_module_is_in_the_map_with_what_it_is() -> None:
                 assert GENERATE.first_line(path), f"{name} has no docstring"
 
 
-@pytest.mark.parametrize(("page", "column"), [("settings", 3), ("commands", 2), ("endpoints", 1)])
+@pytest.mark.parametrize(
+    ("page", "column"), [("settings", 3), ("commands", 2), ("endpoints", 1), ("metrics", 3)]
+)
 def test_everything_in_a_reference_page_has_a_meaning(page: str, column: int) -> None:
     text = PAGES[Path("docs/reference") / f"{page}.md"].replace("\\|", "/")
     rows = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("| `")]

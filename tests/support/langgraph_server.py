@@ -13,6 +13,7 @@ import uvicorn
 from agent.settings import Settings
 from api.app import create_app
 from api.compose import Service, open_server
+from api.metrics.counters import Metrics
 from api.rate_limits import RateLimits
 from graphs import chat as chatting
 from graphs.state import Runtime
@@ -59,6 +60,7 @@ async def open_fakes(
             read_document=read_in_thread,
             document_writer=DocumentWriter(runtime.episodic, runtime.semantic),
             rate_limits=RateLimits(),
+            metrics=Metrics(),
             embedding_lock=asyncio.Lock(),
         )
 

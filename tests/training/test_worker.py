@@ -6,15 +6,18 @@ import pytest
 
 from agent.errors import NotTeachable
 from agent.models.card import write_card
+from memory import tracing
 from memory.outbox import files as outbox
 from memory.outbox.base import Progress
 from memory.records.evaluations import GateCheck, GateVerdict
+from memory.records.runs import Job
 from tests.support.cards import card
 from tests.support.lessons import base
+from tests.support.tracing import Spans
 from training.base_model import open_base_model
 from training.errors import WorkerBusy
 from training.recipes import quick, retry_recipe, standard
-from training.worker import ProgressReporter, main, sole_worker
+from training.worker import ProgressReporter, job_span, main, sole_worker
 
 DIGEST = "0" * 64
 
@@ -107,3 +110,18 @@ def test_refusals_are_raised_where_names_were_invented_and_cut_where_what_was_kn
     assert retry_recipe(first, checks("hallucination up", "known facts lost")).refusals < first.refusals
     assert retry_recipe(standard(card()), checks("hallucination up")).refusals > 0
     assert retry_recipe(first, checks("answers in circles up")).refusals == first.refusals
+
+
+def test_a_job_is_traced_below_the_run_that_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = Spans(monkeypatch)
+    with tracing.span("run learn"):
+        job = Job(digest=DIGEST, domain="lamps", run_id="run-1", traceparent=tracing.traceparent())
+    with pytest.raises(ValueError, match="secret"), job_span(job):
+        raise ValueError("a secret text")
+    assert spans.parents("train lesson") == ["run learn"]
+    traced = spans.named("train lesson")
+    assert traced.attributes == {"nightschool.run_id": "run-1", "nightschool.job": DIGEST}
+    assert traced.status.description == "ValueError"
+    with job_span(job.model_copy(update={"traceparent": None, "kind": "preferences"})):
+        pass
+    assert spans.named("train preferences").parent is None

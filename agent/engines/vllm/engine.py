@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from langchain_core.messages import BaseMessage
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -34,6 +35,7 @@ from agent.engines.vllm.protocol import (
 )
 from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
 from agent.models.card import ChatTemplate
+from memory import tracing
 from memory.records.base import ADAPTER_PATTERN
 
 _Kind = TypeVar("_Kind", ChatAnswer, Continuation, ScoredTexts, Tokenized)
@@ -273,17 +275,25 @@ class VllmEngine:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if adapter is not None:
             _require_adapter_name(adapter)
+        call = tracing.open_span(
+            f"POST {path}", {"gen_ai.request.model": adapter or self._name}, kind=SpanKind.CLIENT
+        )
         try:
             async for attempt in _connecting():
                 with attempt:
-                    response = await self._http.post(f"{self._base}{path}", json=body)
+                    response = await self._http.post(
+                        f"{self._base}{path}", json=body, headers=tracing.headers(call)
+                    )
             async with response:
                 if not response.ok:
                     text = await response.text(errors="replace")
                     raise self._explained(Response(response.status, text), adapter)
                 yield response
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError) as error:
+            tracing.failed(call, error)
             raise failures.unreachable(self._url, error, self._timeout) from error
+        finally:
+            call.end()
 
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load. Validates the folder first, because weights that do not fit can stop the server.

@@ -29,6 +29,7 @@ def serve_command(
     modules: Sequence[str] = (),
     tool_parser: str | None = None,
     gpu_share: float | None = None,
+    traces_url: str | None = None,
 ) -> list[str]:
     """The command that serves `model` (a folder) as `name` with `context` tokens.
 
@@ -36,8 +37,8 @@ def serve_command(
     protect `/v1` and a few more paths, while `/invocations` chats without it. The product uses sockets.
     `modules` are the layers that adapters may change: vLLM supports no adapters on the output layer of a
     large vocabulary (258,048). `tool_parser` parses the tool calls, None if the chat template takes no tools.
-    `gpu_share` is the share of GPU memory to use, None for a CPU. The module is started instead of the
-    `vllm` command, which the CPU build lacks.
+    `gpu_share` is the share of GPU memory to use, None for a CPU. `traces_url` is where its spans go.
+    The module is started instead of the `vllm` command, which the CPU build lacks.
     """
     common = [
         *_launcher(python, listen),
@@ -53,6 +54,8 @@ def serve_command(
     # Without a parser vLLM cannot force a call either, not even one constrained to its schema.
     common += ["--enable-auto-tool-choice", "--tool-call-parser", tool_parser or FORCED_CALLS]
     common += ["--tool-strict-level", "parameter"]
+    if traces_url is not None:
+        common += ["--otlp-traces-endpoint", traces_url]
     if gpu_share is not None:
         return [*common, "--gpu-memory-utilization", str(gpu_share)]
     # Eager: vLLM compiles nothing on a CPU with LoRA. `uni`: one process less to start.

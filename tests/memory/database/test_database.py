@@ -221,6 +221,17 @@ async def test_a_run_is_running_until_it_is_finished(database: Database) -> None
     assert ended.report == {"events": [{"step": "attempt"}]}
 
 
+async def test_runs_and_gaps_are_counted_by_status(database: Database) -> None:
+    assert (await database.run_counts(), await database.gap_counts()) == ({}, {})
+    for number in range(3):
+        await start(database, f"r{number}")
+        await database.open_gap(gap(f"g{number}", f"What is {number}?"))
+    await database.finish_run("r0", LEARNED, {})
+    await database.dismiss_gap("g0")
+    assert await database.run_counts() == {"learned": 1, "running": 2}
+    assert await database.gap_counts() == {"dismissed": 1, "open": 2}
+
+
 async def test_a_run_that_was_resumed_ends_as_it_ended_last(database: Database) -> None:
     await start(database, "r1")
     await database.finish_run("r1", Outcome(status="stopped", reason="too long"), {})

@@ -20,9 +20,11 @@ from safetensors.numpy import save_file
 from agent.engines.base import Alternative, Reply, Sampling, Token
 from agent.engines.vllm.engine import VllmEngine
 from agent.errors import AdapterRefused, EngineError, EngineUnavailable
+from memory import tracing
 from tests.agent.engines.test_adapter_files import MODULE, write
 from tests.support.adopted_models import CARD_TEMPLATE
 from tests.support.stub import JsonHandler, serving
+from tests.support.tracing import Spans
 
 RUST = "rust-v1-0123abcd"
 TEA = [HumanMessage("What is tea?")]
@@ -47,6 +49,7 @@ class Stub(ThreadingHTTPServer):
     scores = 1000
     """Texts that it scores of each request."""
     asked: list[dict[str, Any]]
+    traceparents: list[str | None]
     left: threading.Event
     """Set once a client has left an endless answer."""
 
@@ -59,6 +62,7 @@ class Handler(JsonHandler):
 
     def do_POST(self) -> None:  # noqa: N802
         body = self.received()
+        self.server.traceparents.append(self.headers.get("traceparent"))
         if self.path == "/v1/completions":
             self.server.asked.append(body)
             self.reply(200, {"choices": self._scored(body["prompt"])[: self.server.scores]})
@@ -118,7 +122,7 @@ class Handler(JsonHandler):
 @pytest.fixture
 def stub() -> Iterator[Stub]:
     server = Stub(("127.0.0.1", 0), Handler)
-    server.asked, server.left = [], threading.Event()
+    server.asked, server.traceparents, server.left = [], [], threading.Event()
     with serving(server):
         yield server
 
@@ -143,7 +147,7 @@ async def test_an_engine_on_a_unix_socket_is_asked_there(tmp_path: Path) -> None
             return "socket"
 
     server = UnixStub(str(path), UnixHandler)  # type: ignore[arg-type]
-    server.asked, server.left = [], threading.Event()
+    server.asked, server.traceparents, server.left = [], [], threading.Event()
     with serving(server):
         async with VllmEngine(f"unix:{path}", "nightschool", CARD_TEMPLATE) as engine:
             assert (await engine.chat(TEA)).text == "a drink"
@@ -311,3 +315,21 @@ async def test_a_server_that_takes_too_long_is_told_from_one_that_is_not_there(s
             await engine.chat(TEA)
     async with VllmEngine(url, "nightschool", CARD_TEMPLATE) as engine:
         assert (await engine.chat(TEA)).text == "a drink"
+
+
+async def test_the_trace_of_an_answer_goes_on_in_the_server(
+    engine: VllmEngine, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.chat(TEA)
+    spans = Spans(monkeypatch)
+    with tracing.span("step answer"):
+        await engine.chat(TEA)
+        async with aclosing(engine.stream(TEA)) as parts:
+            assert [part async for part in parts]
+    calls = [each for each in spans.ended if each.name == "POST /v1/chat/completions"]
+    assert [each.parent is not None for each in calls] == [True, True]
+    ids = [each.context for each in calls if each.context is not None]
+    continued = [each.rpartition("-")[0] for each in stub.traceparents if each is not None]
+    assert stub.traceparents[0] is None
+    assert continued == [f"00-{each.trace_id:032x}-{each.span_id:016x}" for each in ids]
+    assert "What is tea" not in spans.text

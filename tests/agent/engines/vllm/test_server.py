@@ -59,6 +59,12 @@ def test_the_command_follows_the_card() -> None:
     assert "--enforce-eager" in plain
 
 
+def test_a_server_exports_its_spans_where_it_is_told_to() -> None:
+    assert "--otlp-traces-endpoint" not in serve_command("/m", 1, context=8192)
+    command = serve_command("/m", 1, context=8192, traces_url="http://collector:4318/v1/traces")
+    assert command[command.index("--otlp-traces-endpoint") + 1] == "http://collector:4318/v1/traces"
+
+
 def test_a_server_on_a_socket_listens_on_no_port_and_its_key_is_not_in_the_command() -> None:
     command = serve_command("/m", Path("/private/engine.sock"), context=512)
     assert command[command.index("--uds") + 1] == "/private/engine.sock"
