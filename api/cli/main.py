@@ -11,6 +11,7 @@ import typer
 
 from api.cli import (
     ab,
+    adapter_export,
     adapters,
     annotate,
     audit,
@@ -111,8 +112,11 @@ app.add_typer(
 app.add_typer(privacy.app, name="privacy", help="Show what was encrypted in place of personal data.")
 app.add_typer(keys.app, name="keys", help="Make, list and revoke API keys.")
 app.add_typer(webhooks.app, name="webhooks", help="Show the secret that verifies your webhooks.")
+adapters.app.command("export")(adapter_export.export)
 app.add_typer(
-    adapters.app, name="adapters", help="List, show, promote and roll back adapters; forget a lesson."
+    adapters.app,
+    name="adapters",
+    help="List, show, promote, roll back and export adapters; forget a lesson.",
 )
 
 

@@ -1,0 +1,1 @@
+"""Adapters as files for other programs: a PEFT folder, merged weights, or a model for Ollama."""

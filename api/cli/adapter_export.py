@@ -1,0 +1,53 @@
+"""`nightschool adapters export`: an adapter as files for other programs; needs no running service."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from api.cli.shell import BAD_INPUT, FAILED, console, disk_trouble, settings, stop
+
+NO_GGUF = (
+    "GGUF is not written here, because llama.cpp's converter is in no package: export `--format merged`, and"
+    " run `python convert_hf_to_gguf.py TARGET` from https://github.com/ggml-org/llama.cpp on it"
+)
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="Full name of an adapter, such as rust-v3-1f9c2a7e.")],
+    target: Annotated[Path, typer.Argument(help="New or empty folder to write into.")],
+    format: Annotated[
+        Literal["peft", "merged", "gguf", "ollama"],
+        typer.Option(
+            help="`peft`: the adapter alone. `merged`: base model and adapter as one model. `ollama`: the same"
+            " with a Modelfile. `gguf`: says how to convert a merged model, which needs llama.cpp."
+        ),
+    ] = "peft",
+) -> None:
+    """Write an adapter into a folder, with its card; reads the registry in the home folder.
+
+    Rejected adapters, and those that learned something forgotten or quarantined, are refused."""
+    if format == "gguf":
+        stop(NO_GGUF, BAD_INPUT)
+    from agent.errors import AgentError
+    from agent.exports.export import export_adapter
+    from agent.models.store import resolve_model
+    from memory.adapters.mlflow import DATABASE, MlflowAdapterRegistry
+    from memory.errors import StorageError, StoreUnavailable
+
+    configuration = settings()
+    if not configuration.path(DATABASE).is_file():
+        stop(f"nothing was learned in {configuration.home.resolve()}: set NIGHTSCHOOL_HOME", BAD_INPUT)
+    try:
+        base = resolve_model(configuration)
+        registry = MlflowAdapterRegistry(configuration.home, base=base.card.digest)
+        export_adapter(name, format, target, registry=registry, base=base)
+    except StoreUnavailable as error:
+        stop(str(error), FAILED)
+    except (AgentError, StorageError, ValueError) as error:
+        stop(str(error), BAD_INPUT)
+    except OSError as error:
+        stop(disk_trouble(error), FAILED)
+    console().print(
+        f"{name} was exported to {target}: see {target / 'README.md'}", markup=False, soft_wrap=True
+    )
