@@ -10,8 +10,8 @@ from memory.records.evaluations import Evaluation
 
 USES = {
     "peft": "PEFT: `PeftModel.from_pretrained(base, FOLDER)`, or vLLM: `--lora-modules NAME=FOLDER`.",
-    "merged": "transformers or vLLM: `AutoModelForCausalLM.from_pretrained(FOLDER)`. For GGUF, run llama.cpp's"
-    " `python convert_hf_to_gguf.py FOLDER`.",
+    "merged": "transformers or vLLM: `AutoModelForCausalLM.from_pretrained(FOLDER)`. For GGUF, run"
+    " llama.cpp's `python convert_hf_to_gguf.py FOLDER`.",
     "ollama": "Ollama: `ollama create NAME -f Modelfile` in this folder. The chat template is the one that"
     " Ollama finds for the model: compare its prompt with `chat_template.jinja`, and set `TEMPLATE` in the"
     " Modelfile if they differ.",
@@ -48,7 +48,7 @@ def readme(adapter: Adapter, card: ModelCard, format: Literal["peft", "merged", 
                     ("recipe", adapter.recipe),
                     ("training tokens", f"{adapter.training_tokens:,}"),
                     (
-                        "files (SHA-256 over config and weights of the adapter)",
+                        "adapter config and weights (SHA-256)",
                         adapter.files or "not recorded",
                     ),
                     *(("learned curriculum", digest) for digest in adapter.learned),

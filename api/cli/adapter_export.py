@@ -19,8 +19,8 @@ def export(
     format: Annotated[
         Literal["peft", "merged", "gguf", "ollama"],
         typer.Option(
-            help="`peft`: the adapter alone. `merged`: base model and adapter as one model. `ollama`: the same"
-            " with a Modelfile. `gguf`: says how to convert a merged model, which needs llama.cpp."
+            help="`peft`: the adapter alone. `merged`: base model and adapter as one model. `ollama`: the"
+            " same with a Modelfile. `gguf`: says how to convert a merged model, which needs llama.cpp."
         ),
     ] = "peft",
 ) -> None:
@@ -48,6 +48,5 @@ def export(
         stop(str(error), BAD_INPUT)
     except OSError as error:
         stop(disk_trouble(error), FAILED)
-    console().print(
-        f"{name} was exported to {target}: see {target / 'README.md'}", markup=False, soft_wrap=True
-    )
+    done = f"{name} was exported to {target}: see {target / 'README.md'}"
+    console().print(done, markup=False, soft_wrap=True)
