@@ -17,7 +17,7 @@ def merge(adapter: Path, base: AddedModel, folder: Path) -> None:
     by no more than the dtype's rounding.
     """
     model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
-    merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True)  # type: ignore[operator]
+    merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(safe_merge=True)
     merged.to(getattr(torch, base.card.dtype)).save_pretrained(folder)
     for file in (*model_files(base.folder), *base.folder.glob("LICENSE*")):
         if file.suffix != ".safetensors" and not file.name.endswith(".index.json"):
