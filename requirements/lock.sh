@@ -17,7 +17,7 @@ compile() {
 
 resolve() { # KIND OPTION...
     kind=$1; shift
-    compile pyproject.toml --extra api --extra worker --extra bench --extra dev --extra "$kind" "$@" \
+    compile pyproject.toml --extra api --extra worker --extra console --extra bench --extra dev --extra "$kind" "$@" \
         --output-file "$new/$kind.txt" > /dev/null
     # The default model's packages, without what they need, which would bring a second engine.
     .venv/bin/python -c 'from agent.models.catalogue import shipped_catalogue as read
