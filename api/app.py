@@ -14,6 +14,7 @@ from api import errors, health
 from api.admission import Admission
 from api.auth import require_scope
 from api.compose import Service, open_service
+from api.console_proxy import ConsoleProxy, console_socket
 from api.langgraph import assistants, crons, store, threads
 from api.langgraph import runs as thread_runs
 from api.limits import RequestLimits
@@ -26,6 +27,7 @@ from api.nightschool import (
     annotation_batches,
     audit,
     calibrations,
+    caller,
     documents,
     exchange,
     experiments,
@@ -67,6 +69,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         memory,
         search,
         webhooks,
+        caller,
     ),
     "annotate": (annotation,),
     "learn": (learn, gaps, documents, night_schedules, nights, night_review),
@@ -121,6 +124,7 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["Content-Location", "Location", "X-Pagination-Next", "X-Request-ID"],
         )
+    app.add_middleware(ConsoleProxy, socket=console_socket(settings))
     app.add_middleware(
         TrustedOrigins, listening=settings.api_host, hosts=settings.hosts, allowed=settings.origins
     )

@@ -41,7 +41,7 @@ class RequestLimits:
         limit = JSON_BYTES if data_limit is None else data_limit
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(receive, limit)
+                body = await read_body(receive, limit)
         except ClientDisconnect:
             return  # the body is incomplete, and nobody waits for a reply
         except TimeoutError:
@@ -130,7 +130,7 @@ def depth(body: bytes) -> int:
     return deepest
 
 
-async def _read(receive: Receive, limit: int) -> bytes | None:
+async def read_body(receive: Receive, limit: int) -> bytes | None:
     """The whole body, or None if it exceeds the limit. Raises ClientDisconnect."""
     parts: list[bytes] = []
     size = 0

@@ -13,6 +13,8 @@ from api.error_message import error_message
 REPLY_SECONDS = 120.0
 STREAM_SECONDS = 60.0
 """Longer than the service's heartbeat, which comes every 15 s."""
+BROKEN_OFF = 503
+"""Status of an error that came after the beginning of a streamed answer."""
 RECONNECTS = 20
 PAUSE_SECONDS = 1.5
 
@@ -63,6 +65,13 @@ class Client:
         """Sends bytes as they are; returns the reply's JSON. Raises Unreachable, Refused."""
         return self._request("POST", path, content=data, params=query, headers={"Content-Type": media_type})
 
+    def readiness(self) -> Any:
+        """What `/readyz` says, also where it says that the service is not ready. Raises Unreachable."""
+        try:
+            return self._http.get("/readyz").json()
+        except (httpx.TransportError, ValueError) as error:
+            raise self._unreachable() from error
+
     def follow(self, run_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """A run's events as (name, data), reconnecting where a stream breaks; ends with `end` or `waiting`.
 
@@ -99,9 +108,29 @@ class Client:
         except httpx.TransportError as error:
             raise self._unreachable() from error
 
+    def chat(self, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The chunks of a streamed answer. Raises Refused, and Unreachable also where it breaks off."""
+        request = {**body, "stream": True}
+        try:
+            for _, _, data in self._sent_events("POST", "/v1/chat/completions", REPLY_SECONDS, json=request):
+                if data == "[DONE]":
+                    return
+                chunk: dict[str, Any] = json.loads(data)
+                if "error" in chunk:
+                    raise Refused(BROKEN_OFF, str(chunk["error"]["message"]))
+                yield chunk
+        except httpx.TransportError as error:
+            raise self._unreachable() from error
+
     def _stream(self, path: str, last: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         headers = {"Last-Event-ID": last} if last else {}
-        with self._http.stream("GET", path, headers=headers, timeout=STREAM_SECONDS) as response:
+        for name, number, data in self._sent_events("GET", path, STREAM_SECONDS, headers=headers):
+            yield name, number, json.loads(data)
+
+    def _sent_events(
+        self, method: str, path: str, seconds: float, **request: Any
+    ) -> Iterator[tuple[str, str, str]]:
+        with self._http.stream(method, path, timeout=seconds, **request) as response:
             if response.is_error:
                 response.read()
                 raise _refused(response)
@@ -116,7 +145,7 @@ class Client:
                 elif field == "data":
                     data += value
                 elif not line and data:
-                    yield name, number, json.loads(data)
+                    yield name, number, data
                     name = number = data = ""
 
     def _request(self, method: str, path: str, seconds: float = REPLY_SECONDS, **request: Any) -> Any:

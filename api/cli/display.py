@@ -217,11 +217,15 @@ def versions_table(domain: str, versions: Sequence[Json]) -> Wide:
     shown.add_column(f"versions {numbers[0]} to {numbers[-1]}", no_wrap=True)
     shown.add_column("first", justify="right", no_wrap=True)
     shown.add_column("last", justify="right", no_wrap=True)
-    for label, figure in LONGITUDINAL.items():
-        figures = [figure(version) for version in versions]
+    for label, figures in longitudinal(versions).items():
         if measured := [share for share in figures if share is not None]:
             shown.add_row(label, bars(figures), f"{measured[0]:.1%}", f"{measured[-1]:.1%}")
     return Wide(shown)
+
+
+def longitudinal(versions: Sequence[Json]) -> dict[str, list[float | None]]:
+    """Each figure of a domain's versions, oldest first; None where it was not measured."""
+    return {label: [figure(version) for version in versions] for label, figure in LONGITUDINAL.items()}
 
 
 def _measured(version: Json, group: str, figure: str) -> float | None:

@@ -56,6 +56,7 @@ app.command("api")(serve.api)
 app.command("worker")(serve.worker)
 app.command("engine")(serve.engine)
 app.command("graph")(serve.graph)
+app.command("console")(serve.console_page)
 app.command("doctor")(doctor.doctor)
 app.command("ingest")(library.ingest)
 app.command("chat")(chat.chat)
@@ -132,6 +133,7 @@ EXTRAS = {
         "prometheus_client",
     ),
     "worker": ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "gguf", "matplotlib"),
+    "console": ("gradio",),
     "cpu": ("vllm",),
 }
 """Extras of the package that bring a library."""

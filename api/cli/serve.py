@@ -22,16 +22,16 @@ SeparateUsers = Annotated[
     bool, typer.Option("--separate-users", help="As root: run api, engine and trainer as system users.")
 ]
 
-COLOURS = {"graph": "magenta", "engine": "yellow", "worker": "cyan", "api": "green"}
+COLOURS = {"graph": "magenta", "engine": "yellow", "worker": "cyan", "api": "green", "console": "blue"}
 QUIET = ("engine", "graph")
 """Processes whose output is only in the log files, but for the engine's errors."""
 TROUBLE = re.compile(r"^(?!.*WARNING).*\b(ERROR|CRITICAL|FATAL)\b")
 
 
 def up(verbose: Verbose = False, separate_users: SeparateUsers = False) -> None:
-    """Start the service: api, engine, trainer and graph store. Ctrl-C stops all of it."""
+    """Start the service: api, engine, trainer, graph store and web console. Ctrl-C stops all of it."""
     from api.supervisor import supervisor
-    from api.supervisor.components import components
+    from api.supervisor.components import components, has_console
 
     configuration = settings()
     _make_home(configuration)
@@ -61,12 +61,16 @@ def up(verbose: Verbose = False, separate_users: SeparateUsers = False) -> None:
             screen.print(
                 f"\n[bold green]Nightschool is ready[/] after {seconds:.0f} s\n"
                 f"  chat   {configuration.api_url}/v1/chat/completions   or: nightschool chat\n"
+                f"{page}"
                 f"  docs   {configuration.api_url}/docs\n"
                 f"  logs   {logs}\n"
                 "  stop   Ctrl-C\n",
                 soft_wrap=True,
             )
 
+        page = f"  page   {configuration.api_url}/ui\n" if has_console() else ""
+        if not page:
+            note("console", "not started: it needs gradio, run `pip install 'nightschool[console]'`")
         screen.print(
             f"Starting {', '.join(part.name for part in parts)} (home: {configuration.home.resolve()})"
         )
@@ -127,6 +131,15 @@ def graph() -> None:
     from api.supervisor import components
 
     _exec(components.graph)
+
+
+def console_page() -> None:
+    """Run the web console alone; the api, which must run on the same machine and home, shows it at /ui."""
+    from api.supervisor import components
+
+    if not components.has_console():
+        stop("the console needs gradio: run `pip install 'nightschool[console]'`", BAD_INPUT)
+    _exec(components.console)
 
 
 def _exec(component: "Callable[[Settings], Component]") -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,17 @@ NO_TELEMETRY = (
     "TOKENIZERS_PARALLELISM=false",
 )
 """Environment that turns telemetry off in the processes that we start."""
+NO_GRADIO_CALLS = (
+    "GRADIO_ANALYTICS_ENABLED=False",
+    "HF_HUB_OFFLINE=1",
+    "HF_HUB_DISABLE_TELEMETRY=1",
+)
+"""Environment that keeps the console's library from calling its makers."""
+CONSOLE_NEVER_READS = (
+    *("API_KEY", "APPROVER_DATABASE_URL", "ENGINE_KEY", "TEACHER_KEY", "WEBHOOK_SECRET"),
+    *("PRIVACY", "PRIVACY_KEY"),  # both: encryption without its key is no valid setting
+)
+"""Settings with secrets: the console calls the api with the key that its user enters, and with no other."""
 KEEP_MEMORY = (
     "MALLOC_MMAP_THRESHOLD_=4294967296",
     "MALLOC_TRIM_THRESHOLD_=8589934592",
@@ -45,7 +57,8 @@ def graph_address(settings: Settings) -> str:
 def components(settings: Settings) -> tuple[Component, ...]:
     """The processes that `nightschool up` starts, except for those that the settings place elsewhere.
 
-    There is no worker for a scripted engine or a model that cannot be taught. Raises ModelError.
+    There is no worker for a scripted engine or a model that cannot be taught, and no console where its
+    library is not installed. Raises ModelError.
     """
     teachable = resolve_model(settings).card.verdict == "go" and settings.engine != "scripted"
     parts = [worker(settings), api(settings)] if teachable else [api(settings, with_worker=False)]
@@ -53,7 +66,14 @@ def components(settings: Settings) -> tuple[Component, ...]:
         parts.insert(0, engine(settings))
     if settings.graph_url is None:
         parts.insert(0, graph(settings))
+    if has_console():
+        parts.append(console(settings))
     return tuple(parts)
+
+
+def has_console() -> bool:
+    """Whether the extra `console` is installed."""
+    return find_spec("gradio") is not None
 
 
 def graph(settings: Settings) -> Component:
@@ -134,6 +154,24 @@ def api(settings: Settings, *, with_worker: bool = True) -> Component:
         healthy=http_check(f"{settings.api_url}/healthz"),
         after=after,
         start_seconds=START_SECONDS,
+    )
+
+
+def console(settings: Settings) -> Component:
+    """The web console, which the api serves at /ui. It is a client of the api, and starts beside it."""
+    return Component(
+        name="console",
+        command=(
+            "env",
+            *(f"-u{PREFIX}{name}" for name in CONSOLE_NEVER_READS),
+            *NO_TELEMETRY,
+            *NO_GRADIO_CALLS,
+            f"{PREFIX}HOME={settings.home.resolve()}",
+            *(sys.executable, "-u", "-m", "api.console"),
+        ),
+        ready_line=r"\bready\b",
+        start_seconds=START_SECONDS,
+        optional=True,
     )
 
 

@@ -31,12 +31,13 @@ ADAPTERS = "nightschool-adapters"
 """Group of all three: reads adapters."""
 IDENTITIES = {
     "graph": Identity(API, API),
+    "console": Identity(API, API),
     "api": Identity(API, API, (SHARING, ADAPTERS), 0o027),
     "worker": Identity(WORKER, WORKER, (SHARING, ADAPTERS), 0o027),
     "engine": Identity(ENGINE, ENGINE, (ADAPTERS,), 0o007),
 }
 """By component."""
-HOMES = {"graph": "api", "api": "api", "worker": "worker", "engine": "engine"}
+HOMES = {"graph": "api", "api": "api", "console": "api", "worker": "worker", "engine": "engine"}
 """By component, the folder in the home folder that is its user's HOME, for caches of libraries."""
 SECRETS = (
     *("APPROVER_DATABASE_URL", "API_KEY", "ENGINE_KEY", "TEACHER_KEY", "WEBHOOK_SECRET"),
@@ -61,6 +62,7 @@ FOLDERS = (
     Folder("answers", API, API, 0o700),
     Folder("calibrations", API, API, 0o700),
     Folder("graph", API, API, 0o700),
+    Folder("console", API, API, 0o700),
     Folder("worker", WORKER, WORKER, 0o700),
     Folder("jobs", WORKER, WORKER, 0o700),
     Folder("adapters", WORKER, ADAPTERS, 0o2750),

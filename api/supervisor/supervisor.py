@@ -54,6 +54,8 @@ class Component:
     after: tuple[str, ...] = ()
     """Components that must be ready before this one starts, and that are stopped after it."""
     start_seconds: float = 180.0
+    optional: bool = False
+    """The service is ready without it, and goes on if it cannot be kept running."""
     identity: "Identity | None" = None
     """The user that it runs as; None for the one that runs the supervisor."""
 
@@ -110,7 +112,7 @@ async def supervise(
     started_at = time.monotonic()
     children = {c.name: _Child(c) for c in components}
     supervising = [
-        asyncio.create_task(_keep_running(child, children, logs, on_output, on_event))
+        asyncio.create_task(_look_after(child, children, logs, on_output, on_event))
         for child in children.values()
     ]
     stopped = asyncio.create_task(stop.wait())
@@ -132,7 +134,22 @@ async def supervise(
 
 async def _all_ready(children: Mapping[str, _Child]) -> None:
     for child in children.values():
-        await child.ready.wait()
+        if not child.component.optional:
+            await child.ready.wait()
+
+
+async def _look_after(
+    child: _Child, children: Mapping[str, _Child], logs: Path, on_output: LineCallback, on_event: LineCallback
+) -> None:
+    """Keeps the component running until it is stopped. Raises GaveUp unless it is optional."""
+    try:
+        await _keep_running(child, children, logs, on_output, on_event)
+    except GaveUp as error:
+        if not child.component.optional:
+            raise
+        for line in f"the service goes on without it: {error}".splitlines():
+            on_event(child.component.name, line)
+        await asyncio.Event().wait()  # until the others end, and this is cancelled
 
 
 async def _keep_running(

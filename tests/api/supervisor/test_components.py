@@ -8,7 +8,7 @@ from agent.errors import ModelRefused
 from agent.models.card import CARD
 from agent.models.store import ModelStore
 from agent.settings import Settings
-from api.supervisor.components import components, engine
+from api.supervisor.components import components, console, engine
 from tests.agent.models.test_store import origin, studied
 from tests.support.cards import card, model_folder
 
@@ -23,13 +23,26 @@ def settings(tmp_path: Path, verdict: str) -> Settings:
 
 def test_a_model_that_can_be_taught_has_a_trainer_which_the_api_waits_for(tmp_path: Path) -> None:
     parts = {part.name: part for part in components(settings(tmp_path, "go"))}
-    assert set(parts) == {"worker", "api"}
+    assert set(parts) - {"console"} == {"worker", "api"}
     assert parts["api"].after == ("worker",)
 
 
 def test_a_model_for_retrieval_only_is_served_without_a_trainer(tmp_path: Path) -> None:
-    (api,) = components(settings(tmp_path, "retrieval only"))
+    (api,) = (part for part in components(settings(tmp_path, "retrieval only")) if part.name != "console")
     assert (api.name, api.after) == ("api", ())
+
+
+def test_the_service_does_without_a_console_and_gives_it_no_key(tmp_path: Path) -> None:
+    part = console(settings(tmp_path, "go"))
+    assert part.optional
+    assert part.after == ()
+    assert "-uNIGHTSCHOOL_API_KEY" in part.command
+    assert "GRADIO_ANALYTICS_ENABLED=False" in part.command
+
+
+def test_where_gradio_is_absent_there_is_no_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.supervisor.components.find_spec", lambda name: None)
+    assert "console" not in {part.name for part in components(settings(tmp_path, "go"))}
 
 
 def test_a_model_that_is_no_go_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,19 @@ async def test_a_part_starts_only_once_what_it_needs_is_ready_and_all_stop_toget
     heard.stop.set()
     await asyncio.wait_for(running, 10)
     assert (tmp_path / "store.log").read_text() == "up\n"
+
+
+async def test_the_service_is_ready_and_goes_on_without_an_optional_part(tmp_path: Path) -> None:
+    heard = Heard()
+    console = replace(child("console", "raise SystemExit(2)"), optional=True)
+    running = asyncio.create_task(heard.supervise([child("store", WAITS), console], tmp_path))
+    await asyncio.wait_for(heard.ready.wait(), 20)
+    async with asyncio.timeout(20):
+        while not any("the service goes on without it" in note for _, note in heard.notes):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert not running.done()
+    heard.stop.set()
+    await asyncio.wait_for(running, 10)
 
 
 async def test_a_killed_part_is_started_again(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The web console: pages in a browser, as a client of the api with the user's key."""

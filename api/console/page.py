@@ -1,0 +1,63 @@
+"""The console's one page: the key at the top, and a tab for each part of the product."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from api.cli.client import Refused, Unreachable
+from api.console import adapters, chat, gaps, health, memory, nights, runs
+from api.console.markup import Tone, block, paragraph
+from api.console.service import PRIVATE, UNAUTHORIZED, Service
+
+
+def page(api_url: Callable[[], str]) -> gr.Blocks:
+    """The page, for the api at the URL that `api_url` gives."""
+    service = Service(api_url)
+    blocks: gr.Blocks = gr.Blocks(title="Nightschool", analytics_enabled=False)
+    with blocks:
+        gr.Markdown("# Nightschool")
+        key = gr.State("")
+        with gr.Group(visible=False) as asks_for_key:
+            entered = gr.Textbox(label="API key", value="", type="password", max_lines=1, autofocus=False)
+            use = gr.Button("Use this key", variant="primary")
+        caller = gr.HTML()
+        with gr.Tabs(visible=False, overflow_behavior="wrap") as tabs:
+            chat.build(service, key)
+            runs.build(service, key)
+            memory.build(service, key)
+            gaps.build(service, key)
+            adapters.build(service, key)
+            nights.build(service, key)
+            health.build(service, key)
+
+        def sign_in(secret: str) -> list[Any]:
+            """Finds out who the key belongs to, and shows what it may see."""
+            secret = (secret or "").strip()
+            try:
+                with service.connected(secret) as client:
+                    found = client.get("/v1/caller")
+            except (Refused, Unreachable) as error:
+                needs_key = isinstance(error, Refused) and error.status == UNAUTHORIZED
+                said = str(error) if secret or not needs_key else "This service asks for an API key."
+                tone: Tone = "bad" if secret or not needs_key else "quiet"
+                return [
+                    "",
+                    block(paragraph(said, tone)),
+                    gr.update(visible=needs_key),
+                    gr.update(visible=False),
+                    *service.visibility(()),
+                ]
+            words = f"You are {found['owner']}. You may: {', '.join(found['scopes'])}."
+            return [
+                secret,
+                block(paragraph(words, "quiet")),
+                gr.update(visible=bool(secret)),
+                gr.update(visible=True),
+                *service.visibility(found["scopes"]),
+            ]
+
+        shown = [key, caller, asks_for_key, tabs, *(component for component, _ in service.needs)]
+        blocks.load(sign_in, [entered], shown, **PRIVATE)
+        gr.on([use.click, entered.submit], sign_in, [entered], shown, **PRIVATE)
+    return blocks

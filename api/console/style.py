@@ -1,0 +1,59 @@
+"""How the console looks: fonts of the system, one column of readable width, tables that scroll."""
+
+import gradio as gr
+
+SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+HEAD = """
+<link rel="icon" href="data:,">
+<meta name="description" content="Nightschool's console">
+"""
+CSS = """
+.gradio-container { width: 100% !important; max-width: 1000px !important;
+  margin: 0 auto !important; }
+.gradio-container h1 { font-size: 1.3rem; margin: 0; }
+.ns { color: var(--body-text-color); font-size: var(--text-md); line-height: 1.5; overflow-wrap: anywhere; }
+.ns h3 { font-size: 1rem; font-weight: 600; margin: 1rem 0 .3rem; }
+.ns .scroll { overflow-x: auto; }
+.ns table { border-collapse: collapse; width: 100%; }
+.ns caption { text-align: left; font-weight: 600; padding: .3rem 0; }
+.ns th, .ns td { text-align: left; vertical-align: top; padding: .35rem .6rem; min-width: 4rem;
+  border: 0 !important; border-bottom: 1px solid var(--border-color-primary) !important;
+  overflow-wrap: break-word; }
+.ns table, .ns thead, .ns tr { border: 0 !important; }
+.ns p { margin: .4rem 0; }
+.ns dl { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .2rem .8rem;
+  margin: .2rem 0; }
+.ns dt { color: var(--body-text-color-subdued); }
+.ns dd { margin: 0; }
+.ns mark { background: #ffe08a; color: #1f1300; padding: 0 .15em; }
+.ns ol, .ns ul { margin: .3rem 0; padding-left: 1.4rem; list-style: revert; }
+.ns .text { white-space: pre-wrap; }
+.ns .good { border-left: 4px solid #15803d; padding-left: .6rem; }
+.ns .doubt { border-left: 4px solid #b45309; padding-left: .6rem; }
+.ns .bad { border-left: 4px solid #b91c1c; padding-left: .6rem; }
+.ns .talk { border: 1px solid var(--border-color-primary); border-radius: 6px; padding: .6rem; }
+.ns .talk > div { padding: .5rem .7rem; border-radius: 6px; }
+.ns .talk .user { background: var(--background-fill-secondary); }
+.ns .quiet { color: var(--body-text-color-subdued); }
+@media (max-width: 480px) {
+  .gradio-container { padding: .4rem !important; }
+  .ns dl { grid-template-columns: 1fr; } .ns dt { margin-top: .3rem; }
+}
+"""
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's default theme with fonts that are on the user's machine, and quiet words that can be read."""
+    quiet = {"body_text_color_subdued": "*neutral_600", "body_text_color_subdued_dark": "*neutral_300"}
+    return gr.themes.Default(font=SANS, font_mono=MONO).set(
+        **quiet,
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        button_primary_background_fill="#c2410c",
+        button_primary_background_fill_dark="#c2410c",
+        button_primary_background_fill_hover="#9a3412",
+        button_primary_background_fill_hover_dark="#9a3412",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="white",
+    )
