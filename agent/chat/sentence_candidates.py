@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 
 from memory.embedding.embedder import Embedder
+from memory.ingest.propositions.structure.triples import is_header
 from memory.language.content_words import CLOSED_CLASS, SHAPE_NOUNS
 from memory.language.text import cells, header, quotable, singular, words
 from memory.records.base import Record
@@ -145,11 +146,13 @@ def rerank(
 
 
 def readable_text(passage: Passage, start: int, end: int) -> str:
-    """A span of a passage on one line; a table row with its column names."""
+    """A span of a passage on one line; a table row with its column names, a triple as a sentence."""
     text = passage.text[start:end]
     name_roots = header(passage.text, start)
     if not name_roots:
         return " ".join(text.split())
+    if is_header(name_roots):
+        return " ".join(cells(text))
     pairs = zip(name_roots, cells(text), strict=False)
     return "; ".join(f"{name}: {cell}" if name else cell for name, cell in pairs if cell)
 

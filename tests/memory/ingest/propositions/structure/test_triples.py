@@ -1,5 +1,6 @@
 """A table of triples states each of them, also several of one subject and relation."""
 
+from agent.chat.sentence_candidates import readable_text
 from agent.learning.questions.structured_questions import structured_questions
 from memory.ingest.documents import RawDocument
 from memory.ingest.loaders.formats import TRIPLES
@@ -40,3 +41,9 @@ def test_questions_about_verbs_ask_for_either_side_and_others_for_a_value() -> N
     assert "What eats meat?" in asked["meat"]
     assert "Tell me what dog is a kind of." in asked["mammal"]
     assert "What is the height of Mount Zorble?" in asked["2,710 metres"]
+
+
+def test_a_triple_is_quoted_as_a_sentence() -> None:
+    (passage,) = contents().passages
+    start = passage.text.index("| dog | eats")
+    assert readable_text(passage, start, start + len("| dog | eats | meat |")) == "dog eats meat"
