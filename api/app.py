@@ -31,6 +31,7 @@ from api.nightschool import (
     documents,
     exchange,
     experiments,
+    facts,
     feedback,
     gaps,
     grants,
@@ -72,7 +73,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         caller,
     ),
     "annotate": (annotation,),
-    "learn": (learn, gaps, documents, night_schedules, nights, night_review),
+    "learn": (learn, facts, gaps, documents, night_schedules, nights, night_review),
     "admin": (
         adapters,
         audit,

@@ -25,7 +25,7 @@ def build(service: Service, key: gr.State) -> None:
             chosen = gr.Dropdown(label="Document", choices=[], value=None)
             refresh = gr.Button("Refresh the documents")
             contents = gr.HTML(elem_id="contents")
-    service.require("learn", documents)
+    service.require("learn", contradictions, documents)
 
     def find(secret: str, words: str, where: str) -> str:
         if not (words or "").strip():

@@ -1,7 +1,5 @@
 """What the pages say about an answer and a run, in words."""
 
-from collections.abc import Sequence
-
 from api.cli.display import DIRECT, gate_line
 from api.console.markup import Tone
 from api.console.service import Json
@@ -62,8 +60,3 @@ def stored_words(reply: Json) -> str:
     kinds = ", ".join(each["kind"] for each in reply["feedback"])
     kept = f" The correction is kept with gap {reply['gap_id']}." if reply["gap_id"] is not None else ""
     return f"Stored: {kinds}.{kept}"
-
-
-def joined(names: Sequence[str]) -> str:
-    """Names in one line."""
-    return ", ".join(names)

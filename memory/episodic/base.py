@@ -159,6 +159,11 @@ def scale_bm25(bm25: float) -> float:
     return max(0.0, bm25) / (max(0.0, bm25) + HALF_BM25)
 
 
+def scaled_score(value: float, by: SearchBy) -> float:
+    """The score of a stored passage, from LanceDB's cosine distance or BM25 score."""
+    return min(1.0, max(0.0, 1.0 - value)) if by == "vector" else scale_bm25(value)
+
+
 def unscaled_bm25(score: float) -> float:
     """The BM25 score that `scale_bm25` mapped to this."""
     return HALF_BM25 * score / (1.0 - score)

@@ -21,7 +21,7 @@ from memory.episodic.base import (
     documents_of,
     evidence,
     indexed_text,
-    scale_bm25,
+    scaled_score,
     searchable_text,
 )
 from memory.episodic.history import KEPT
@@ -143,7 +143,7 @@ class LanceEpisodicMemory:
         column = "_distance" if by == "vector" else "_score"
         async with store_errors("the passages"):
             rows = await search.select(["id", column]).limit(limit).to_arrow()
-        values = (_score(value, by) for value in rows[column].to_pylist())
+        values = (scaled_score(value, by) for value in rows[column].to_pylist())
         return best_first(zip(rows["id"].to_pylist(), values, strict=True))
 
     async def search(
@@ -250,7 +250,3 @@ def _passage(row: dict[str, Any]) -> Passage:
         raise CorruptRecord(
             f"the stored passage {row['id']} cannot be read: ingest its document again ({error})"
         ) from error
-
-
-def _score(value: float, by: SearchBy) -> float:
-    return min(1.0, max(0.0, 1.0 - value)) if by == "vector" else scale_bm25(value)

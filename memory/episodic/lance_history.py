@@ -11,7 +11,7 @@ from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
-from memory.episodic.base import SearchBy, indexed_text, scale_bm25, searchable_text
+from memory.episodic.base import SearchBy, indexed_text, scaled_score, searchable_text
 from memory.episodic.history import PastPassage, facts_about
 from memory.errors import CorruptRecord
 from memory.language.normalisation import normalised
@@ -84,7 +84,8 @@ class LancePassageHistory:
             found = search.where(_there(as_of, access, domain)).select(["id", "body", value])
             rows = await found.limit(limit).to_list()
         hits = [
-            Evidence(passage=_past(row).passage, score=_score(row[value], by), found_by=(by,)) for row in rows
+            Evidence(passage=_past(row).passage, score=scaled_score(row[value], by), found_by=(by,))
+            for row in rows
         ]
         return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id)))
 
@@ -155,7 +156,3 @@ def _past(row: dict[str, Any]) -> PastPassage:
         return PastPassage.model_validate_json(row["body"])
     except ValueError as error:
         raise CorruptRecord(f"the past passage {row['id']} cannot be read ({error})") from error
-
-
-def _score(value: float, by: SearchBy) -> float:
-    return min(1.0, max(0.0, 1.0 - value)) if by == "vector" else scale_bm25(value)

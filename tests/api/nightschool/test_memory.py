@@ -23,7 +23,7 @@ PATH = "/v1/memory"
 async def keys(runtime: Runtime) -> dict[str, dict[str, str]]:
     """The headers of a key each."""
     made = ApiKeys(runtime.database)
-    scopes = (("ada", "chat"), ("ben", "learn"), ("root", "admin"))
+    scopes = (("ada", "chat"), ("ben", "learn"), ("cy", "learn"), ("root", "admin"))
     return {owner: {"x-api-key": (await made.create(owner, scope))[1]} for owner, scope in scopes}  # type: ignore[arg-type]
 
 
@@ -167,7 +167,7 @@ async def test_contradicting_facts_are_listed_to_those_who_may_read_both(
             headers={**keys[owner], "content-type": "text/markdown"},
         )
         assert reply.is_success
-    listed = (await client.get(f"{PATH}/conflicts", headers=keys["ada"])).json()
+    listed = (await client.get(f"{PATH}/conflicts", headers=keys["cy"])).json()
     assert listed["total"] == 1
     (conflict,) = listed["conflicts"]
     assert {conflict["current"]["source"], conflict["other"]["source"]} == {"a.md", "b.md"}
@@ -188,8 +188,16 @@ async def test_old_states_are_listed_and_past_events_are_not(
             await runtime.semantic.add(
                 [fact("kettle", relation, text, text, within=page).model_copy(update=read)]
             )
-    listed = (await client.get(f"{PATH}/stale", headers=keys["ada"])).json()
+    listed = (await client.get(f"{PATH}/stale", headers=keys["cy"])).json()
     assert [(old["relation"], old["source"]) for old in listed["facts"]] == [("is", "500.md")]
     assert listed["total"] == 1
-    elsewhere = await client.get(f"{PATH}/stale", params={"domain": "elsewhere"}, headers=keys["ada"])
+    elsewhere = await client.get(f"{PATH}/stale", params={"domain": "elsewhere"}, headers=keys["cy"])
     assert elsewhere.json()["total"] == 0
+
+
+@pytest.mark.parametrize("listing", ["conflicts", "stale"])
+async def test_listings_that_read_all_facts_need_the_scope_learn(
+    client: httpx.AsyncClient, keys: dict[str, dict[str, str]], listing: str
+) -> None:
+    assert (await client.get(f"{PATH}/{listing}", headers=keys["ada"])).status_code == 403
+    assert (await client.get(f"{PATH}/{listing}", headers=keys["cy"])).status_code == 200

@@ -1,0 +1,70 @@
+"""Routes of facts: list those that contradict each other, and those to look up again.
+
+Both read all facts, which takes seconds where there are many: they are for keys of scope `learn`.
+"""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from agent.learning.contradictions import Conflict, conflicts
+from agent.learning.fact_standing import is_stale
+from api.auth import AccessDep
+from api.compose import ServiceDep
+from api.errors import openai_errors
+from api.limits import reject_nul
+from memory.records.base import Domain
+from memory.records.knowledge import Fact
+
+router = APIRouter(prefix="/v1/memory", tags=["memory"], dependencies=[Depends(reject_nul)])
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class Conflicts(BaseModel):
+    """Facts that cannot both be true."""
+
+    total: int
+    conflicts: list[Conflict]
+    """The first of them."""
+
+
+@router.get("/conflicts", responses=openai_errors(422, 503))
+async def contradicting(
+    service: ServiceDep,
+    access: AccessDep,
+    domain: Domain | None = None,
+    limit: Limit = 100,
+) -> Conflicts:
+    """Lists pairs of facts that contradict each other, with the one that is current and why.
+
+    Both stay in memory. Correct or remove the document that is wrong, and the conflict is gone.
+    """
+    facts = await service.runtime.semantic.all(access=access, domain=domain)
+    found = await asyncio.to_thread(conflicts, facts)
+    return Conflicts(total=len(found), conflicts=list(found[:limit]))
+
+
+class StaleFacts(BaseModel):
+    """Facts that should be looked up again."""
+
+    total: int
+    facts: list[Fact]
+    """The first of them, by subject."""
+
+
+@router.get("/stale", responses=openai_errors(422, 503))
+async def stale(
+    service: ServiceDep, access: AccessDep, domain: Domain | None = None, limit: Limit = 100
+) -> StaleFacts:
+    """Lists facts that have ended, or that describe a state and were read long ago: look them up again.
+
+    A state (`is the mayor`) is stale a year after its document was first read, a plan (`will open`) after
+    half a year; what happened in the past never is.
+    """
+    facts = await service.runtime.semantic.all(access=access, domain=domain)
+    now = service.runtime.clock()
+    found = await asyncio.to_thread(lambda: [fact for fact in facts if is_stale(fact, now)])
+    found.sort(key=lambda fact: (fact.subject, fact.id))
+    return StaleFacts(total=len(found), facts=found[:limit])
