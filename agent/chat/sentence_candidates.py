@@ -9,7 +9,8 @@ names and numbers in the sentence or its passage, whether the sentence has what 
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import pairwise
 
 from memory.embedding.embedder import Embedder
 from memory.ingest.propositions.structure.triples import is_header
@@ -23,6 +24,8 @@ SHORTLIST = 4
 (97.7% and 98.4% of the questions that WEIGHTS are fitted on)."""
 LONGEST_CODE = 400
 """Longest code block, in characters, that is quoted."""
+LONGEST_INTRODUCED = 600
+"""Longest quote, in characters, of a sentence that ends in a colon and what it introduces."""
 
 WEIGHTS = {"likeness": 2.98, "words": 5.54, "names": 1.83, "form": 0.93, "rank": 4.22}
 INTERCEPT = -11.67
@@ -68,7 +71,10 @@ _NAME = re.compile(
 
 
 class SentenceCandidate(Record):
-    """A sentence, list item, table row or code block of a passage, at `passage.text[start:end]`."""
+    """A sentence, list item, table row or code block of a passage, at `passage.text[start:end]`.
+
+    A sentence that ends in a colon goes on to the end of the list, table or code block that it introduces.
+    """
 
     passage: Passage
     start: int
@@ -82,6 +88,11 @@ class SentenceCandidate(Record):
     def chance(self) -> float:
         """Probability that it answers the question."""
         return (1 + math.tanh(self.score / 2)) / 2
+
+    def overlaps(self, other: "SentenceCandidate") -> bool:
+        """Whether both share text, as a list does with its items."""
+        mine, theirs = self.citation, other.citation
+        return mine.source == theirs.source and mine.start < theirs.end and theirs.start < mine.end
 
     @property
     def text(self) -> str:
@@ -103,7 +114,10 @@ class SentenceCandidate(Record):
 
 
 def shortlist(question: str, findings: Findings) -> tuple[SentenceCandidate, ...]:
-    """The best sentences by words alone, best first; their chances are upper bounds until `rerank`."""
+    """The best sentences by words alone, best first; their chances are upper bounds until `rerank`.
+
+    Of a list and its items, only the better one.
+    """
     quotable_sentences = [
         (rank, hit, start, end, reading)
         for rank, hit in enumerate(findings.evidence)
@@ -124,7 +138,11 @@ def shortlist(question: str, findings: Findings) -> tuple[SentenceCandidate, ...
         )
         for rank, hit, start, end, reading in quotable_sentences
     ]
-    return tuple(sorted(ranked, key=lambda c: -c.score)[:SHORTLIST])
+    best: list[SentenceCandidate] = []
+    for candidate in sorted(ranked, key=lambda c: -c.score):
+        if len(best) < SHORTLIST and not any(candidate.overlaps(other) for other in best):
+            best.append(candidate)
+    return tuple(best)
 
 
 def rerank(
@@ -158,11 +176,42 @@ def readable_text(passage: Passage, start: int, end: int) -> str:
 
 
 def _sentences(passage: Passage) -> list[tuple[int, int, str]]:
-    return [
-        (start, end, readable_text(passage, start, end))
+    spans = [
+        (start, end)
         for start, end in quotable(passage.text)
         if end - start <= LONGEST_CODE or not passage.text.startswith("`" * 3, start)
     ]
+    found = []
+    for index, (start, _) in enumerate(spans):
+        parts = spans[index : index + 1 + _introduced(passage.text, spans[index:])]
+        found.append((start, parts[-1][1], _joined(readable_text(passage, *part) for part in parts)))
+    return found
+
+
+def _joined(readings: Iterable[str]) -> str:
+    """The readings in one line; items that end without a mark are set apart by semicolons."""
+    line = ""
+    for reading in readings:
+        line += f"{' ' if line.endswith(_MARKS) else '; '}{reading}" if line else reading
+    return line
+
+
+def _introduced(text: str, spans: Sequence[tuple[int, int]]) -> int:
+    """How many of the spans after the first one belong to the block that the first one introduces.
+
+    The block may begin after blank lines and ends at the next one. 0 if the first span ends in no colon.
+    """
+    start, end = spans[0]
+    if not text.startswith(_COLONS, end - 1):
+        return 0
+    count = 0
+    for before, after in pairwise(spans):
+        gap = text[before[1] : after[0]]
+        ended = _HEADING.search(gap) or (count and _BLANK_LINE.search(gap))
+        if ended or after[1] - start > LONGEST_INTRODUCED:
+            break
+        count += 1
+    return count
 
 
 def _signals(
@@ -207,6 +256,10 @@ def _parts(word: str) -> tuple[str, ...]:
     return tuple(word[i : i + 2] for i in range(len(word) - 1))
 
 
+_COLONS = (":", "\uff1a")
+_MARKS = (*_COLONS, ".", "!", "?", ";", ",", "\u3002")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]", re.MULTILINE)
 _UNSPACED = "\u0e00"
 """Thai and, from U+2E80, Chinese, Japanese and Korean characters."""
 _SUFFIX = re.compile(r"(?:ations?|ings?|edly|ed|ions?|ment|ers?|ors?|ally|ly|al|es|e|s|y)$")

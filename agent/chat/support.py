@@ -129,6 +129,18 @@ def supports(
     return _share(new, own) >= SIMILAR_WORDS and likeness is not None and likeness(claim, sentence) >= ALIKE
 
 
+def is_extract(sentence: str, claim: str, question: str) -> bool:
+    """Whether the claim's content words that the question lacks follow each other in the sentence too."""
+    known = word_roots(question)
+    said, written = (
+        [strip_ending(word) for word in words(text) if word not in CLOSED_CLASS] for text in (claim, sentence)
+    )
+    new = [root for root in said if root not in known]
+    unknown = [root for root in written if root not in known]
+    starts = range(len(unknown) - len(new) + 1)
+    return bool(new) and any(unknown[start : start + len(new)] == new for start in starts)
+
+
 def contradicts(first: str, second: str) -> bool:
     """Whether two sentences about the same thing give different numbers, or one denies the other.
 

@@ -121,6 +121,8 @@ class ModelCard(Record):
     speed: Speed
     verdict: Verdict
     reasons: tuple[str, ...]
+    reading: Share | None = None
+    """Share of questions about a passage in front of it that it answers; None if it was not asked."""
     judging: Share | None = None
     """Share of answers that it judges rightly without knowing the right one; None if it was not asked."""
 

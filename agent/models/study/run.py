@@ -239,6 +239,7 @@ def make_study(
         speed=speed,
         verdict=verdict,
         reasons=(*reasons, *calibrated.reasons),
+        reading=reads,
         judging=unaided_accuracy(judgements),
     )
     return Study(

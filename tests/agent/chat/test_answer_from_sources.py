@@ -41,6 +41,7 @@ async def answered(
     before: Sequence[BaseMessage] = (),
     after: Sequence[BaseMessage] = (),
     max_tokens: int | None = None,
+    reading: float | None = None,
 ) -> SourcedAnswer | None:
     """The answer over documents of these texts, by a model that always gives this reply."""
     episodic, semantic = VolatileEpisodicMemory(EMBEDDER), VolatileSemanticMemory()
@@ -62,7 +63,7 @@ async def answered(
         found,
         ask=ask,
         embedder=EMBEDDER,
-        card=card(context=context),
+        card=card(context=context, reading=reading),
         max_tokens=max_tokens,
     )
 
@@ -91,6 +92,16 @@ async def test_where_the_model_fails_to_say_it_the_sentence_is_quoted(reply: str
     assert answer.quoted
     assert "40 kilograms" in answer.text
     assert answer.citations[0].quote == "| Quorbin | 40 kilograms | 12 volts |"
+
+
+@pytest.mark.parametrize(("reading", "quoted"), [(None, True), (0.7, True), (0.95, False)])
+async def test_only_a_model_that_reads_well_may_paraphrase(reading: float | None, quoted: bool) -> None:
+    text = "At a meeting in Lerwick in 1755, Tolland laid out plans for the harbour."
+    reply = "Tolland laid out plans in Lerwick at a meeting in 1755."
+    answer = await answered("What did Tolland do?", reply, text, reading=reading)
+    assert answer is not None
+    assert answer.quoted is quoted
+    assert (text if quoted else reply) in answer.text
 
 
 async def test_a_statement_that_no_source_supports_is_cut() -> None:

@@ -1,0 +1,83 @@
+"""What of a passage can answer: sentences, and lists, tables and code with what introduces them."""
+
+import pytest
+
+from agent.chat.sentence_candidates import LONGEST_INTRODUCED, SentenceCandidate, shortlist
+from memory.records.knowledge import Evidence, Findings
+from tests.support.facts import passage
+
+UPGRADE = """Go to the folder of the compose file and run these commands:
+
+```sh
+lamp pull
+lamp up
+```
+
+They take a minute. Two systems are supported:
+
+- Plimdor OS
+- Quorbin Linux
+
+Other systems may work.
+"""
+LIMITS = """These are the limits:
+
+| device | maximum load |
+|---|---|
+| Quorbin | 40 kg |
+| Plenty | 55 kg |
+
+## Lamps
+
+The lamps burn oil.
+"""
+
+
+def candidates(question: str, *texts: str, score: float = 0.8) -> tuple[SentenceCandidate, ...]:
+    """The shortlist over passages of these texts."""
+    found = (
+        Evidence(passage=passage(text, source=f"{n}.md"), score=score, found_by=("text",))
+        for n, text in enumerate(texts)
+    )
+    return shortlist(question, Findings(query=question, evidence=tuple(found)))
+
+
+@pytest.mark.parametrize(
+    ("question", "reading"),
+    [
+        (
+            "Which commands do I run in the folder of the compose file?",
+            "Go to the folder of the compose file and run these commands: ```sh lamp pull lamp up ```",
+        ),
+        ("Which systems are supported?", "Two systems are supported: Plimdor OS; Quorbin Linux"),
+        ("How long does it take, a minute?", "They take a minute."),
+    ],
+)
+def test_a_sentence_that_ends_in_a_colon_takes_its_block_with_it(question: str, reading: str) -> None:
+    best = candidates(question, UPGRADE)[0]
+    assert best.reading == reading
+    assert best.citation.quote == UPGRADE[best.start : best.end]
+
+
+def test_the_rows_of_an_introduced_table_keep_their_column_names_and_end_before_the_next_heading() -> None:
+    best = candidates("What are the limits?", LIMITS)[0]
+    assert best.reading == (
+        "These are the limits: device: Quorbin; maximum load: 40 kg; device: Plenty; maximum load: 55 kg"
+    )
+
+
+def test_a_heading_is_not_introduced_by_a_colon() -> None:
+    assert candidates("Which notes?", "Notes:\n\n## Lamps\n\nThey burn.")[0].reading == "Notes:"
+
+
+def test_of_a_list_and_its_items_only_the_better_is_a_candidate() -> None:
+    found = candidates("Is Quorbin Linux supported?", UPGRADE)
+    assert not any(one.overlaps(other) for n, one in enumerate(found) for other in found[n + 1 :])
+
+
+def test_a_long_list_is_cut_between_its_items() -> None:
+    items = [f"the lamp number {n} of the harbour" for n in range(100)]
+    text = "These lamps are lit:\n\n" + "".join(f"- {item}\n" for item in items)
+    best = candidates("Which lamps are lit?", text)[0]
+    assert best.end - best.start <= LONGEST_INTRODUCED
+    assert best.reading.rpartition("; ")[2] in items
