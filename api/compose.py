@@ -36,12 +36,11 @@ from agent.privacy.scrubbing import Scrubber
 from agent.settings import SHARED, Settings
 from api.adapter_loops import follow_registry, keep_adapters_loaded
 from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
-from api.item_loops import sweep_expired_items
 from api.langgraph.cron_runs import CronRuns
 from api.langgraph.run_service import RunService
 from api.metrics.counters import Metrics
 from api.rate_limits import RateLimits
-from api.store_loops import maintain_stores
+from api.store_loops import maintain_stores, sweep_expired_items
 from api.supervisor.components import graph_address
 from graphs import chat as chatting
 from graphs.server import threads

@@ -1,10 +1,12 @@
-"""The background loop that keeps the stores of passages and answers quick and small."""
+"""Background loops of the stores: keep passages and answers quick and small, delete expired items."""
 
 from agent.loops import Loop, do_all
 from memory.episodic.base import EpisodicMemory
 from memory.nights.answers import AnswerArchive
+from memory.server.store import ItemStore
 
 MAINTENANCE_SECONDS = 60.0
+SWEEP_SECONDS = 300.0
 LONGEST_MAINTENANCE = 1800.0
 """Seconds in which a large table is compacted and indexed. Searches go on meanwhile, writes wait."""
 
@@ -22,3 +24,8 @@ def maintain_stores(
         await do_all(stores, maintain)
 
     return Loop("store maintenance", maintain_all, every=every, stuck_after=LONGEST_MAINTENANCE)
+
+
+def sweep_expired_items(items: ItemStore) -> Loop:
+    """Deletes what has expired; LangGraph's own task for it would be seen by no readiness check."""
+    return Loop("expired items", items.sweep_ttl, every=SWEEP_SECONDS)

@@ -4,7 +4,7 @@ One process writes, others may read. `memory.retrieval.hybrid` combines the two 
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,11 +57,18 @@ PROBES = 40
 class LanceEpisodicMemory:
     """Passages in a LanceDB table; writes run one at a time: `merge_insert` enforces no unique key."""
 
-    def __init__(self, table: AsyncTable, embedder: Embedder, history: LancePassageHistory) -> None:
+    def __init__(
+        self,
+        table: AsyncTable,
+        embedder: Embedder,
+        history: LancePassageHistory,
+        clock: Callable[[], datetime],
+    ) -> None:
         """Takes an open table; use `open` instead."""
         self._table = table
         self.history = history
         self._embedder = embedder
+        self._clock = clock
         self._write_lock = asyncio.Lock()
         self._writes = 0
         self._changed_rows = 0
@@ -70,8 +77,16 @@ class LanceEpisodicMemory:
         self._maintenance = Maintenance(table)
 
     @classmethod
-    async def open(cls, path: Path | str, embedder: Embedder) -> "LanceEpisodicMemory":
+    async def open(
+        cls,
+        path: Path | str,
+        embedder: Embedder,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> "LanceEpisodicMemory":
         """Opens a folder or an s3:// URL, and creates the table and index if missing.
+
+        By the clock, `maintain` forgets replaced versions that were kept long enough.
 
         Raises StoreUnavailable, also if the stored vectors do not have the embedder's dimension.
         """
@@ -85,7 +100,7 @@ class LanceEpisodicMemory:
             for column in ("searched", "id"):
                 if column not in indexed:
                     await table.create_index(column, config=INDICES[column])
-        return cls(table, embedder, await LancePassageHistory.open(path, embedder))
+        return cls(table, embedder, await LancePassageHistory.open(path, embedder), clock)
 
     async def add(self, passages: Sequence[Passage]) -> int:
         unique = {p.id: p for p in passages}
@@ -196,7 +211,7 @@ class LanceEpisodicMemory:
     async def maintain(self) -> None:
         async with self._write_lock, store_errors("the passages"):
             await self._maintenance.run()
-        await self.history.expire(datetime.now(UTC) - KEPT)
+        await self.history.expire(self._clock() - KEPT)
         await self.history.maintain()
 
     async def purge(self) -> None:

@@ -12,8 +12,7 @@ import api
 from agent.loops import Loop
 from api.adapter_loops import follow_registry, keep_adapters_loaded
 from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
-from api.item_loops import sweep_expired_items
-from api.store_loops import maintain_stores
+from api.store_loops import maintain_stores, sweep_expired_items
 from graphs.server import threads
 from graphs.server.executor import Executor
 from graphs.server.retention import interaction_retention

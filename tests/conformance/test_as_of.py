@@ -7,6 +7,7 @@ import pytest
 
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.base import EpisodicMemory
+from memory.episodic.history import KEPT
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.documents import RawDocument
@@ -84,6 +85,23 @@ async def test_maintenance_and_purging_keep_the_history(library: Library) -> Non
     await library.store(3, GAS)
     await library.episodic.purge()
     assert texts(await library.find(2)) == {OIL}
+
+
+@pytest.mark.services
+async def test_maintenance_forgets_what_was_replaced_long_ago(tmp_path: Path) -> None:
+    now = START
+    library = Library(
+        await LanceEpisodicMemory.open(tmp_path / "episodic", HashingEmbedder(), clock=lambda: now)
+    )
+    await library.store(1, OIL)
+    await library.store(3, GAS)
+    now = START + timedelta(days=3) + KEPT
+    await library.episodic.maintain()
+    assert texts(await library.find(2)) == {OIL}
+    now += timedelta(days=1)
+    await library.episodic.maintain()
+    assert texts(await library.find(2)) == set()
+    assert texts(await library.find(4)) == {GAS}
 
 
 async def test_what_a_reader_may_not_see_was_never_there_for_it(library: Library) -> None:

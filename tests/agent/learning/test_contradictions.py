@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.learning import contradictions
 from agent.learning.contradictions import conflicts
 from agent.learning.fact_standing import is_stale, standings
 from memory.records.knowledge import Fact
@@ -121,3 +122,11 @@ def test_support_counts_sources_and_what_may_change_grows_stale() -> None:
     announced = stated("Marsk", "will open in", "Orm", at=NOW)
     assert is_stale(announced, NOW + timedelta(days=200))
     assert is_stale(announced.model_copy(update={"valid_until": NOW}), NOW + timedelta(days=1))
+
+
+def test_of_many_facts_with_one_subject_and_verb_only_the_first_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(contradictions, "MOST_COMPARED", 4)
+    many = [stated("The ferry", "has", f"{10 + n} decks", source=f"{n}.md") for n in range(9)]
+    assert len(conflicts(many)) == 4 * 3 / 2
