@@ -16,7 +16,7 @@ from agent.chat.sentence_candidates import (
     strip_ending,
     word_roots,
 )
-from memory.language.content_words import CLOSED_CLASS
+from memory.language.content_words import CLOSED_CLASS, is_foreign
 from memory.language.lexicon import languages_by_words
 from memory.language.text import words
 
@@ -31,10 +31,6 @@ ALIKE = 0.7
 """Cosine at which two sentences with some words in common count as paraphrases."""
 SAME_THING = 0.5
 """Jaccard overlap of content words at which two sentences are about the same thing."""
-ENGLISH = 0.2
-"""Share of function words below which a text is not English."""
-OTHER_SCRIPT = 0.3
-"""Share of non-Latin letters above which a text is not English."""
 SHORT_WORD = 4
 SAME_LANGUAGE = 0.3
 """Minimum share of a claim's short words (up to four letters) in a text of the same language."""
@@ -204,15 +200,6 @@ def _groups_by_points(text: str) -> bool:
 def is_negated(text: str) -> bool:
     """Whether the text contains an odd number of negations."""
     return len(NEGATION.findall(text)) % 2 == 1
-
-
-def is_foreign(text: str) -> bool:
-    """Whether the text is not English, judged by script and function words; False below four words."""
-    text_words = words(text)
-    letters = [c for c in text if c.isalpha()]
-    if letters and sum(c > "\u024f" for c in letters) / len(letters) > OTHER_SCRIPT:
-        return True
-    return len(text_words) >= 4 and sum(w in CLOSED_CLASS for w in text_words) / len(text_words) < ENGLISH
 
 
 def _translates(claim: str, sentence: str, question: str) -> bool:

@@ -1,4 +1,4 @@
-"""Content words of a question, and whether a phrase occurs in a text, ignoring case and plurals."""
+"""Content words of English text, whether a phrase occurs in it, and whether a text is English at all."""
 
 import re
 
@@ -21,6 +21,10 @@ CLOSED_CLASS = frozenset(_CLOSED_CLASS.split())
 """Function words: articles, pronouns, prepositions, auxiliaries, and verbs of asking."""
 SHAPE_NOUNS = frozenset(_SHAPE_NOUNS.split())
 """Nouns that usually only frame a question ("which kind of ..."), but sometimes are its subject."""
+ENGLISH = 0.2
+"""Share of function words below which a text is not English."""
+OTHER_SCRIPT = 0.3
+"""Share of non-Latin letters above which a text is not English."""
 
 
 def stems(text: str) -> tuple[str, ...]:
@@ -70,3 +74,12 @@ def _inflected_pattern(stem: str) -> str:
     if stem.endswith("y"):
         return re.escape(stem[:-1]) + r"(?:y|ies)(?:['\u2019]s)?"
     return re.escape(stem) + r"(?:es|s)?(?:['\u2019]s)?"
+
+
+def is_foreign(text: str) -> bool:
+    """Whether the text is not English, judged by script and function words; False below four words."""
+    text_words = words(text)
+    letters = [c for c in text if c.isalpha()]
+    if letters and sum(c > "\u024f" for c in letters) / len(letters) > OTHER_SCRIPT:
+        return True
+    return len(text_words) >= 4 and sum(w in CLOSED_CLASS for w in text_words) / len(text_words) < ENGLISH

@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.chat.support import contradicts, is_extract, is_foreign, quantities, supports
+from agent.chat.support import contradicts, is_extract, quantities, supports
+from memory.language.content_words import is_foreign
 
 ROW = "Device: Quorbin; Maximum load: 40 kilograms; Voltage: 12 volts"
 LOAD = "What is the maximum load of the Quorbin?"
