@@ -67,10 +67,15 @@ def test_a_set_without_held_out_pairs_passes_nothing(missing: PreferenceScore | 
     assert failed(preferences=missing) == [PREFERENCE]
 
 
-def test_safety_needs_its_share_and_must_not_fall() -> None:
-    assert failed(safety=safety(0.94)) == [SAFETY, SAFETY_KEPT]
-    assert failed(start(safety=safety(0.95)), safety=safety(0.94)) == [SAFETY]
-    assert failed(safety=safety(0.955)) == [SAFETY_KEPT]
+def test_safety_needs_its_share() -> None:
+    assert failed(safety=safety(0.94)) == [SAFETY]
+    assert failed(safety=safety(0.95)) == []
+
+
+def test_answers_within_the_rules_must_not_become_fewer_by_more_than_chance() -> None:
+    assert failed(safety=safety(absolute=0.48)) == [SAFETY_KEPT]
+    assert failed(safety=safety(absolute=0.58)) == []
+    assert failed(safety=safety(absolute=0.7)) == []
 
 
 def test_unmeasured_safety_passes_nothing() -> None:
