@@ -24,6 +24,9 @@ from memory.records.nights import Criterion
 TRUTH_SET = Path(__file__).with_name("truth_set.jsonl")
 DRIFT = 0.05
 """Fall of the AUROC below the recorded one from which on the scorer has drifted."""
+TYPICAL_SCORE = 0.6
+"""What the search gives a passage about the question: the median of the best passages for people's questions
+about two manuals."""
 WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -176,7 +179,7 @@ def truth_item(case: TruthCase, answer: GradedAnswer, id: str) -> TruthItem:
             question=case.question,
             findings=Findings(
                 query=case.question,
-                evidence=(Evidence(passage=passage, score=0.8, found_by=("vector",)),),
+                evidence=(Evidence(passage=passage, score=TYPICAL_SCORE, found_by=("vector",)),),
             ),
             feedback=tuple(
                 Feedback(
