@@ -26,6 +26,7 @@ from api.nightschool import (
     annotation,
     annotation_batches,
     audit,
+    base_models,
     calibrations,
     caller,
     documents,
@@ -77,6 +78,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
     "admin": (
         adapters,
         audit,
+        base_models,
         calibrations,
         exchange,
         experiments,

@@ -18,7 +18,14 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
 
 from agent.chat.gate import FEATURES, gate_features
-from memory.records.interactions import AnswerForm, AnswerGate, FormGate, LogisticModel, Signals
+from memory.records.interactions import (
+    AnswerForm,
+    AnswerGate,
+    FormGate,
+    LogisticModel,
+    ReliabilityBin,
+    Signals,
+)
 
 RISKS = (0.2, 0.4)
 """Risks to guarantee, tried in this order. A third of the smallest models' surest answers is wrong, so they
@@ -284,14 +291,26 @@ def calibration_error(
     put most answers into one fixed-width bin. 0 without answers. Raises ValueError for probabilities outside
     [0, 1].
     """
-    predicted_chances, truth = np.asarray(stated, float), np.asarray(right, float)
-    if not len(predicted_chances):
-        return 0.0
-    if not ((predicted_chances >= 0) & (predicted_chances <= 1)).all():
+    found = reliability(stated, right, bins)
+    return sum(each.count * abs(each.stated - each.right) for each in found) / max(1, len(stated))
+
+
+def reliability(
+    stated: Floats | Sequence[float], right: NDArray[np.bool_] | Sequence[bool], bins: int = BINS
+) -> tuple[ReliabilityBin, ...]:
+    """The answers in at most that many bins of equal mass, by the stated probability, the least sure first.
+
+    Raises ValueError for probabilities outside [0, 1].
+    """
+    chances, truth = np.asarray(stated, float), np.asarray(right, float)
+    if not ((chances >= 0) & (chances <= 1)).all():
         raise ValueError("probabilities must lie in [0, 1]")
-    order = np.argsort(predicted_chances, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
-    return float(sum(len(p) * abs(predicted_chances[p].mean() - truth[p].mean()) for p in parts) / len(order))
+    parts = np.array_split(np.argsort(chances, kind="stable"), max(1, min(bins, len(chances))))
+    return tuple(
+        ReliabilityBin(stated=float(chances[p].mean()), right=float(truth[p].mean()), count=len(p))
+        for p in parts
+        if len(p)
+    )
 
 
 class StatedChance(NamedTuple):
@@ -330,9 +349,15 @@ def _best_threshold(
 def _form_gate(
     form: AnswerForm, model: LogisticModel, scored: Sequence[StatedChance], cut: float | None
 ) -> FormGate:
-    of_form = [answer.chance for answer in scored if answer.label.form == form]
-    covered = sum(chance >= cut for chance in of_form) / len(of_form) if of_form and cut is not None else 0.0
-    return FormGate(model=model, threshold=cut, labels=len(of_form), coverage=covered)
+    stated, right = _columns([answer for answer in scored if answer.label.form == form])
+    covered = float((stated >= cut).mean()) if len(stated) and cut is not None else 0.0
+    return FormGate(
+        model=model,
+        threshold=cut,
+        labels=len(stated),
+        coverage=covered,
+        reliability=reliability(stated, right),
+    )
 
 
 def _why_no_threshold(scored: Sequence[StatedChance], risk: float, delta: float) -> str:

@@ -12,7 +12,7 @@ from api.errors import Forbidden, openai_errors
 from api.limits import reject_nul
 from graphs.turn_log import scrubbed
 from memory.errors import UnknownAnnotationItem
-from memory.feedback.annotations import AnnotationTask
+from memory.feedback.annotations import AnnotationTask, AnnotatorProgress
 from memory.records.feedback import Choice, Judgement
 
 router = APIRouter(prefix="/v1/annotation", tags=["annotation"], dependencies=[Depends(reject_nul)])
@@ -24,6 +24,9 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 ItemId = Annotated[str, Path(max_length=100, pattern=r"^[\w.:-]+$", description="Id of an annotation item.")]
 Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
 Rewrite = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=32_000)]
+Annotator = Annotated[
+    Name | None, Query(description="Who annotates, if it is not the key's owner; admins only.")
+]
 
 
 class JudgementRequest(BaseModel):
@@ -51,12 +54,7 @@ class ReleaseRequest(BaseModel):
 
 @router.get("/next", responses=openai_errors(400, 422, 503))
 async def next_item(
-    service: ServiceDep,
-    caller: CallerDep,
-    access: AccessDep,
-    annotator: Annotated[
-        Name | None, Query(description="Who annotates, if it is not the key's owner; admins only.")
-    ] = None,
+    service: ServiceDep, caller: CallerDep, access: AccessDep, annotator: Annotator = None
 ) -> AnnotationTask | None:
     """Leases the best open item to the annotator for 15 minutes; null if nothing is left for it.
 
@@ -64,6 +62,15 @@ async def next_item(
     """
     runtime = service.runtime
     return await service.annotations.next(annotator_of(caller, annotator), runtime.clock(), access=access)
+
+
+@router.get("/progress", responses=openai_errors(400, 422, 503))
+async def progress(
+    service: ServiceDep, caller: CallerDep, access: AccessDep, annotator: Annotator = None
+) -> AnnotatorProgress:
+    """How many items the annotator judged and skipped, and how many are left for it."""
+    name = annotator_of(caller, annotator)
+    return await service.annotations.progress_of(name, service.runtime.clock(), access=access)
 
 
 @router.post("/items/{item_id}/judgement", responses=openai_errors(400, 404, 409, 413, 422, 503))

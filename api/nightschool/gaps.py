@@ -8,10 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.auth import AccessDep
 from api.compose import Service, ServiceDep
 from api.errors import Forbidden, openai_errors
+from memory.feedback.gap_demand import GapDemand, gap_demand
 from memory.records.access import Access
 from memory.records.interactions import Gap, GapStatus
 
 router = APIRouter(tags=["learn"])
+
+
+class GapReply(Gap):
+    """A gap, and how much it is asked for."""
+
+    demand: GapDemand
 
 
 class MergeRequest(BaseModel):
@@ -28,9 +35,12 @@ async def gaps(
     access: AccessDep,
     status: GapStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> list[Gap]:
+) -> list[GapReply]:
     """Questions that the service could not answer, oldest first: the caller's own and those of admins."""
-    return list(await service.runtime.database.gaps(status, access=access, limit=limit))
+    database = service.runtime.database
+    found = await database.gaps(status, access=access, limit=limit)
+    demand = await gap_demand(database, (each.id for each in found))
+    return [GapReply(**dict(each), demand=demand.get(each.id, GapDemand())) for each in found]
 
 
 @router.get("/v1/gaps/{gap_id}", responses=openai_errors(404, 503))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from agent.engines.base import FinishReason, Token
 from graphs.turn import Piece, Turn
+from memory.records.base import Interval
 from memory.records.interactions import ChatOutcome, Intent, Uncertainty
 from memory.records.knowledge import Citation
 
@@ -47,6 +48,9 @@ class AnswerTokenLogprob(TokenLogprob):
     """A token of the answer with its alternatives."""
 
     top_logprobs: list[TokenLogprob]
+    entropy: Interval
+    """Entropy in nats of the whole next-token distribution, which alternatives alone would underestimate;
+    OpenAI's format has no such field."""
 
 
 class Logprobs(BaseModel):
@@ -244,6 +248,7 @@ class ReplyBuilder(BaseModel):
                     TokenLogprob(token=other.text, logprob=other.logprob, bytes=list(other.text.encode()))
                     for other in token.alternatives
                 ],
+                entropy=token.entropy,
             )
             for token in tokens
         ]

@@ -191,8 +191,9 @@ class Database:
     async def merge_gap(self, gap_id: str, into: str) -> Gap:
         """Merges a gap into the gap `into`, and returns that one with the keywords and corrections of both.
 
-        Gaps already merged into this one move along. Raises UnknownGap, or ValueError if the two are the
-        same, if one of them is closed, if a run is learning this one, or if `into` is dismissed.
+        Gaps already merged into this one move along. Merging again changes nothing. Raises UnknownGap, or
+        ValueError if the two are the same, if one of them is closed, if a run is learning this one, or if
+        `into` is dismissed.
         """
         if gap_id == into:
             raise ValueError("a gap cannot be merged into itself: name another one")
@@ -205,7 +206,8 @@ class Database:
             moved = update(GAPS).where(or_(GAPS.c.id == gap_id, GAPS.c.merged_into == gap_id))
             await connection.execute(moved.values(status="dismissed", merged_into=into))
             corrections = [
-                each.model_dump(mode="json") for each in (*target.corrections, *merged.corrections)
+                each.model_dump(mode="json")
+                for each in dict.fromkeys((*target.corrections, *merged.corrections))
             ]
             changes = {"keywords": keywords, "corrections": corrections[-MAX_CORRECTIONS:]}
             body = rows[into]["body"] | changes

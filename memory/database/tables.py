@@ -18,6 +18,8 @@ INTERACTIONS = Table(
     Column("owner", Text),
     Column("outcome", Text),
     Column("body", JSON, nullable=False),
+    Column("gap_id", Text),
+    Index("interactions_by_gap", "gap_id"),
     Index("interactions_by_time", "created_at", "id"),
     Index("interactions_by_unit", "unit", "created_at"),
 )

@@ -16,7 +16,7 @@ from memory.database.database import Database
 from memory.database.tables import ANNOTATION_ITEMS, ANNOTATION_LEASES, JUDGEMENTS
 from memory.database.visibility import usable_rows
 from memory.errors import AnnotationItemTaken, UnknownAnnotationItem
-from memory.feedback.next_annotation import COUNTED, ITEMS, LEASES, drawn_gold, has_room, taken
+from memory.feedback.next_annotation import COUNTED, ITEMS, LEASES, drawn_gold, has_room, taken, unseen
 from memory.records.access import Access
 from memory.records.base import Domain, Record
 from memory.records.feedback import AnnotationItem, Choice, ItemStatus, Judgement
@@ -49,6 +49,15 @@ class BatchProgress(Record):
     gold: int = 0
     """Gold items, which are counted as neither open nor done."""
     judgements: int = 0
+
+
+class AnnotatorProgress(Record):
+    """How far one annotator is."""
+
+    judged: int
+    skipped: int
+    left: int
+    """Items that it could still get, gold items among them."""
 
 
 class ItemDiffers(ValueError):
@@ -261,6 +270,17 @@ class Annotations:
         async with self._database.begin() as connection:
             bodies = (await connection.execute(query.order_by(*order))).scalars()
             return tuple(Judgement.model_validate(body) for body in bodies)
+
+    async def progress_of(self, annotator: str, now: datetime, *, access: Access) -> AnnotatorProgress:
+        """How many items the annotator judged and skipped, and how many `next` could still give it."""
+        wanted = or_(has_room(annotator, now.timestamp()), and_(ITEMS.gold, unseen(annotator)))
+        left = select(func.count()).select_from(ANNOTATION_ITEMS)
+        own = select(func.count()).select_from(JUDGEMENTS).where(JUDGEMENTS.c.annotator == annotator)
+        async with self._database.begin() as connection:
+            judged = (await connection.execute(own.where(COUNTED))).scalar_one()
+            skipped = (await connection.execute(own.where(~COUNTED))).scalar_one()
+            found = await connection.execute(left.where(wanted, usable_rows(access, ANNOTATION_ITEMS)))
+            return AnnotatorProgress(judged=judged, skipped=skipped, left=found.scalar_one())
 
     async def progress(self) -> tuple[BatchProgress, ...]:
         """Counts of each batch, by name."""

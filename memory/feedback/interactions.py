@@ -157,6 +157,7 @@ def _row(interaction: Interaction) -> dict[str, Any]:
         "owner": interaction.owner,
         "outcome": interaction.outcome,
         "body": interaction.model_dump(mode="json"),
+        "gap_id": interaction.gap_id,
     }
 
 

@@ -27,7 +27,7 @@ def taken(annotator: str, now: float) -> ColumnElement[int]:
     return made + reserved
 
 
-def _unseen(annotator: str) -> ColumnElement[bool]:
+def unseen(annotator: str) -> ColumnElement[bool]:
     """Whether the annotator neither judged nor skipped the item."""
     seen = exists().where(JUDGEMENTS.c.item_id == ITEMS.id, JUDGEMENTS.c.annotator == annotator)
     return ~seen.correlate(ANNOTATION_ITEMS)
@@ -38,7 +38,7 @@ def has_room(annotator: str, now: float) -> ColumnElement[bool]:
     return and_(
         ITEMS.status == "open",
         ~ITEMS.gold,
-        _unseen(annotator),
+        unseen(annotator),
         taken(annotator, now) < ITEMS.annotators,
     )
 
@@ -51,7 +51,7 @@ async def drawn_gold(
     `eligible` are the other items that it might get. Drawn as from a shuffled pile of the gold and the other
     items; the same draw until the annotator judges again.
     """
-    gold = select(ITEMS.id).where(ITEMS.gold, usable, _unseen(annotator))
+    gold = select(ITEMS.id).where(ITEMS.gold, usable, unseen(annotator))
     ids = (await connection.execute(gold)).scalars().all()
     if not ids:
         return None

@@ -47,6 +47,16 @@ class LogisticModel(Record):
     intercept: float
 
 
+class ReliabilityBin(Record):
+    """Answers whose stated chances of being right are neighbours."""
+
+    stated: Share
+    """Mean of the chances."""
+    right: Share
+    """Share of the answers that were right; equal to `stated` where the chances are honest."""
+    count: int
+
+
 class FormGate(Record):
     """The gate for answers of one form."""
 
@@ -58,6 +68,8 @@ class FormGate(Record):
     """Number of graded answers that the threshold was chosen on."""
     coverage: Share = 0.0
     """Share of these answers at or above the threshold."""
+    reliability: tuple[ReliabilityBin, ...] = ()
+    """The same answers in up to ten bins of equal mass, by chances from fits that had not seen them."""
 
 
 class AnswerGate(Record):

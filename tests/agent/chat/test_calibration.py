@@ -15,6 +15,7 @@ from agent.chat.calibration import (
     first_size,
     fit_regression,
     predicted_chances,
+    reliability,
 )
 from agent.chat.gate import gate_features, right_probability
 from memory.records.base import Interval
@@ -58,6 +59,8 @@ def test_a_gate_lets_through_much_where_much_can_be_promised() -> None:
     gate = calibrate(drawn(2000, 3), fitted_on="draws").gate.forms["short"]
     assert gate.threshold is not None
     assert gate.coverage > 0.25
+    assert sum(each.count for each in gate.reliability) == gate.labels
+    assert gate.reliability[-1].right > 0.9
 
 
 def test_the_stated_chance_falls_as_entropy_rises() -> None:
@@ -160,6 +163,14 @@ def test_calibration_error_has_a_value_worked_out_by_hand() -> None:
 def test_calibration_error_refuses_what_is_no_probability() -> None:
     with pytest.raises(ValueError, match="probabilities"):
         calibration_error([1.2], [True])
+
+
+def test_answers_are_binned_by_how_sure_the_model_was() -> None:
+    sure, unsure = [0.9] * 10, [0.2] * 10
+    right = [True] * 8 + [False] * 2 + [True] * 3 + [False] * 7
+    first, second = reliability([*sure, *unsure], right, bins=2)
+    assert (first.stated, first.right, first.count) == (pytest.approx(0.2), pytest.approx(0.3), 10)
+    assert (second.stated, second.right, second.count) == (pytest.approx(0.9), pytest.approx(0.8), 10)
 
 
 def test_calibration_error_without_any_answer_is_zero() -> None:

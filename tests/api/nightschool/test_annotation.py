@@ -135,6 +135,25 @@ async def test_a_sample_that_cannot_be_drawn_is_refused(
     assert (reply.status_code, "error" in reply.json()) == (status, True)
 
 
+async def test_an_annotator_sees_how_far_it_is_and_only_an_admin_how_far_others_are(
+    client: httpx.AsyncClient, key: Key
+) -> None:
+    ada, root = await key("ada", "annotate"), await key("root", "admin")
+    client.headers.update(root)
+    await ask(client, *QUESTIONS)
+    await sample(client, count=4)
+    first, second = (item["id"] for item in (await items(client))[:2])
+    await judge(client, first)
+    await judge(client, second, "skip")
+
+    async def progress(headers: dict[str, str], **query: str) -> httpx.Response:
+        return await client.get("/v1/annotation/progress", headers=headers, params=query)
+
+    assert (await progress(ada)).json() == {"judged": 1, "skipped": 1, "left": 2}
+    assert (await progress(root, annotator="bob")).json() == {"judged": 0, "skipped": 0, "left": 3}
+    assert (await progress(ada, annotator="bob")).status_code == 403
+
+
 async def test_another_adapter_of_the_domain_may_give_the_alternative(
     client: httpx.AsyncClient, engine: VaryingEngine
 ) -> None:

@@ -43,6 +43,32 @@ async def test_a_merged_gap_is_stood_for_by_the_other(client: httpx.AsyncClient)
     assert await opened(client) == [second, second]
 
 
+async def test_merging_again_changes_nothing(client: httpx.AsyncClient) -> None:
+    first, second = await opened(client)
+    turn = (await client.post("/v1/chat/completions", json=asking(QUESTIONS[0]))).json()["id"]
+    body = {"interaction_id": turn, "correction": "11 km"}
+    (await client.post("/v1/feedback", json=body)).raise_for_status()
+    once, twice = [
+        (await client.post(f"/v1/gaps/{first}/merge", json={"into": second})).raise_for_status().json()
+        for _ in range(2)
+    ]
+    assert once == twice
+    assert [each["text"] for each in twice["corrections"]] == ["11 km"]
+
+
+async def test_a_gap_says_how_often_it_was_asked_and_by_how_many_users(client: httpx.AsyncClient) -> None:
+    first, second = await opened(client)
+    for user in ("ada", "ada", "bob"):
+        await client.post("/v1/chat/completions", json=asking(QUESTIONS[0], user=user))
+
+    async def demand() -> dict[str, dict[str, int]]:
+        return {gap["id"]: gap["demand"] for gap in (await client.get("/v1/gaps")).json()}
+
+    assert await demand() == {first: {"asked": 4, "users": 2}, second: {"asked": 1, "users": 0}}
+    await client.post(f"/v1/gaps/{first}/merge", json={"into": second})
+    assert (await demand())[second] == {"asked": 5, "users": 2}
+
+
 @pytest.mark.parametrize("act", ["dismiss", "merge", "delete"])
 async def test_an_unknown_gap_is_not_found(client: httpx.AsyncClient, act: str) -> None:
     if act == "delete":

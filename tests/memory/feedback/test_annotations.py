@@ -9,8 +9,15 @@ import pytest
 
 from memory.database.database import Database, open_database
 from memory.errors import AnnotationItemTaken, UnknownAnnotationItem
-from memory.feedback.annotations import LEASE, Annotations, AnnotationTask, BatchProgress, ItemDiffers
-from memory.records.access import EVERYTHING
+from memory.feedback.annotations import (
+    LEASE,
+    Annotations,
+    AnnotationTask,
+    AnnotatorProgress,
+    BatchProgress,
+    ItemDiffers,
+)
+from memory.records.access import EVERYTHING, Access
 from memory.records.feedback import AnnotationItem, Choice, Judgement
 from memory.records.interactions import LoggedMessage
 from tests.support.databases import database_url, empty_runs, home, postgresql, template
@@ -261,6 +268,29 @@ async def test_items_are_listed_by_filters_and_pages_and_counted_by_batch(annota
     assert await annotations.judgements(since=NOW, until=LATER) == (judgement("t0"),)
     assert await annotations.judgements(since=LATER) == ()
     assert await annotations.interaction_ids() == {f"interaction of {id}" for id in ("m0", "m1", "m2", "t0")}
+
+
+async def test_what_is_left_for_an_annotator_counts_gold_items_and_no_closed_domain(
+    annotations: Annotations,
+) -> None:
+    await annotations.add([item("one"), item("two"), item("three", annotators=2), item("sure", gold="a")])
+
+    async def progress(name: str, access: Access = EVERYTHING) -> AnnotatorProgress:
+        return await annotations.progress_of(name, NOW, access=access)
+
+    assert await progress("ada") == AnnotatorProgress(judged=0, skipped=0, left=4)
+    await annotations.judge(judgement("one"))
+    await annotations.judge(judgement("three"))
+    await annotations.judge(judgement("two", choice="skip"))
+    await annotations.judge(judgement("sure"))
+    assert await progress("ada") == AnnotatorProgress(judged=3, skipped=1, left=0)
+    assert await progress("bob") == AnnotatorProgress(judged=0, skipped=0, left=3)
+    while (task := await annotations.next("bob", NOW, access=EVERYTHING)) is not None:
+        await annotations.judge(judgement(task.item_id, "bob"))
+    assert (await progress("bob")).left == 0
+    hidden = Access(owner="cleo", closed=frozenset({"rust"}))
+    assert (await progress("cleo")).left == 1, "the gold item"
+    assert (await progress("cleo", hidden)).left == 0
 
 
 async def test_judgements_of_items_that_are_not_added_with_them_are_refused(annotations: Annotations) -> None:
