@@ -1,4 +1,4 @@
-"""The page of adapters: lineage and figures of each domain's versions; promote one, or roll a domain back."""
+"""The page of adapters: lineage and figures over a domain's versions; promote, roll back, forget a lesson."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -6,8 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from api.cli.display import bars, longitudinal
-from api.console.markup import block, fields, heading, moment, paragraph, table
+from api.cli.display import longitudinal
+from api.console.lineage import lineage
+from api.console.markup import block, fields, figures_beside, heading, moment, paragraph, table
+from api.console.models import calibration
+from api.console.plots import course
 from api.console.report import evaluation, gates
 from api.console.service import PRIVATE, Json, Service, failure, segment
 
@@ -23,10 +26,19 @@ def build(service: Service, key: gr.State) -> None:
             promote = gr.Button("Promote the adapter", variant="primary")
             roll_back = gr.Button("Roll the domain back")
             refresh = gr.Button("Refresh")
+        with gr.Row():
+            lesson = gr.Dropdown(
+                label="Lesson of the adapter",
+                choices=[],
+                value=None,
+                info="choose an adapter first; a lesson is named by its digest",
+            )
+            why = gr.Textbox(label="Why it is forgotten", value="", max_lines=2)
+            forget = gr.Button("Forget the lesson")
         said, details = gr.HTML(), gr.HTML(elem_id="adapter")
     service.require("admin", tab)
 
-    def show(secret: str) -> tuple[Any, Any, str]:
+    def show(secret: str) -> tuple[Any, Any, Any, str, str]:
         with service.client(secret) as client:
             adapters = client.get("/v1/adapters")
         names = [adapter["name"] for adapter in adapters]
@@ -34,14 +46,29 @@ def build(service: Service, key: gr.State) -> None:
         return (
             gr.update(choices=names, value=None),
             gr.update(choices=domains, value=None),
+            gr.update(choices=[], value=None),
             versions(adapters),
+            "",
         )
 
-    def show_one(secret: str, name: str | None) -> str:
+    def show_one(secret: str, name: str | None) -> tuple[Any, str]:
         if name is None:
-            return ""
+            return gr.update(choices=[], value=None), ""
         with service.client(secret) as client:
-            return adapter_details(client.get(f"/v1/adapters/{segment(name)}"))
+            found = client.get(f"/v1/adapters/{segment(name)}")
+        learned = [*found["rehearsed"], *([found["curriculum"]] if found["curriculum"] else [])]
+        return gr.update(choices=learned, value=None), adapter_details(found)
+
+    def start_forgetting(secret: str, name: str | None, digest: str | None, reason: str) -> str:
+        """Starts a run that retrains the chosen adapter's domain without the lesson."""
+        if name is None or digest is None:
+            raise failure("choose an adapter and one of its lessons first")
+        with service.client(secret) as client:
+            where = client.get(f"/v1/adapters/{segment(name)}")["domain"]
+            body = {"domain": where, "curriculum": digest, "reason": (reason or "").strip()}
+            run = client.post("/v1/adapters/forget", body)["run_id"]
+        words = f"Run {run} makes {where} forget the lesson {digest[:8]}: follow it under Learn runs."
+        return block(paragraph(words, "good"))
 
     def make_live(secret: str, name: str | None) -> str:
         with service.client(secret) as client:
@@ -56,9 +83,11 @@ def build(service: Service, key: gr.State) -> None:
         name = serving["adapter"]["name"] if serving["adapter"] else "the base model"
         return block(paragraph(f"{which} is now served by {name}", "good"))
 
-    again: dict[str, Any] = {"fn": show, "inputs": [key], "outputs": [chosen, domain, listed], **PRIVATE}
+    outputs = [chosen, domain, lesson, listed, details]
+    again: dict[str, Any] = {"fn": show, "inputs": [key], "outputs": outputs, **PRIVATE}
     gr.on([tab.select, refresh.click], **again)
-    chosen.input(show_one, [key, chosen], details, **PRIVATE)
+    chosen.input(show_one, [key, chosen], [lesson, details], **PRIVATE)
+    forget.click(start_forgetting, [key, chosen, lesson, why], said, **PRIVATE)
     promote.click(make_live, [key, chosen], said, **PRIVATE).success(**again)
     roll_back.click(go_back, [key, domain], said, **PRIVATE).success(**again)
 
@@ -78,12 +107,14 @@ def versions(adapters: Sequence[Json]) -> str:
             for each in members
         ]  # fmt: skip
         columns = ("adapter", "status", "made from", "before", "after", "created")
-        parts += [heading(domain), table("Versions", columns, rows)]
-        history: list[tuple[str, str, str, str]] = []
-        for label, figures in longitudinal(members).items():
-            if measured := [share for share in figures if share is not None]:
-                history.append((label, bars(figures), f"{measured[0]:.1%}", f"{measured[-1]:.1%}"))
-        parts.append(table("Over the versions", ("figure", "course", "first", "last"), history))
+        parts += [heading(domain), lineage(domain, members), table("Versions", columns, rows)]
+        numbers = [str(each["version"]) for each in members]
+        plots = {
+            label: course(f"{domain}, {label}", numbers, figures)
+            for label, figures in longitudinal(members).items()
+            if any(share is not None for share in figures)
+        }
+        parts += [heading(f"{domain}, over its versions"), figures_beside(plots)]
     return block(*parts)
 
 
@@ -96,7 +127,11 @@ def adapter_details(adapter: Json) -> str:
         "training": f"{adapter['training_seconds']:.0f} s",
     }
     return block(
-        heading(adapter["name"]), fields(shown | more), evaluation(adapter), gates(adapter["verdict"])
+        heading(adapter["name"]),
+        fields(shown | more),
+        evaluation(adapter),
+        gates(adapter["verdict"]),
+        *calibration(adapter["gate"]),
     )
 
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from api.cli.client import Refused
 from api.console.document import cited, quoted
+from api.console.heat import ALTERNATIVES, heat
 from api.console.markup import block, dialogue, fields, paragraph
 from api.console.service import FORBIDDEN, PRIVATE, Json, Service, failure
 from api.console.words import answerer, citation_label, gate_figures, gate_words, stored_words, tone
@@ -31,6 +32,8 @@ def build(service: Service, key: gr.State) -> None:
         )
         with gr.Column(visible=False) as about:
             gate = gr.HTML(elem_id="gate")
+            unsure = gr.Button("Show how unsure it was of each token", size="sm")
+            tokens = gr.HTML(elem_id="tokens")
             sources = gr.Radio(label="Sources: choose one to open its sentence", choices=[], visible=False)
             document = gr.HTML(elem_id="document")
             with gr.Row():
@@ -56,10 +59,18 @@ def build(service: Service, key: gr.State) -> None:
             sent = [*so_far, {"role": "user", "content": asked}]
             yield {conversation: dialogue(sent), question: "", about: gr.update(visible=False)}
             text, figures = "", None
+            written: list[Json] = []
+            request = {
+                "model": who.strip() or "auto",
+                "messages": sent,
+                "logprobs": True,
+                "top_logprobs": ALTERNATIVES,
+            }
             with service.client(secret) as client:
-                for chunk in client.chat({"model": who.strip() or "auto", "messages": sent}):
+                for chunk in client.chat(request):
                     for choice in chunk["choices"]:
                         text += choice["delta"].get("content") or ""
+                        written += (choice["logprobs"] or {}).get("content", ())
                     figures = chunk.get("nightschool") or figures
                     yield {conversation: dialogue([*sent, {"role": "assistant", "content": text}])}
             if figures is None:
@@ -69,9 +80,10 @@ def build(service: Service, key: gr.State) -> None:
             yield {
                 conversation: dialogue(shown),
                 messages: shown,
-                turn: {**figures, "question": asked},
+                turn: {**figures, "question": asked, "tokens": written},
                 about: gr.update(visible=True),
                 gate: _about(figures),
+                tokens: "",
                 sources: gr.update(choices=labels, value=None, visible=bool(labels)),
                 document: "",
                 stars: None,
@@ -117,6 +129,7 @@ def build(service: Service, key: gr.State) -> None:
             turn,
             about,
             gate,
+            tokens,
             sources,
             document,
             stars,
@@ -130,6 +143,7 @@ def build(service: Service, key: gr.State) -> None:
             heard,
             **PRIVATE,
         )
+        unsure.click(lambda last: heat(last["tokens"]), [turn], tokens, **PRIVATE)
         fresh.click(forget, [], heard, **PRIVATE)
         sources.input(open_source, [key, turn, sources], document, **PRIVATE)
         up.click(lambda k, t: rate(k, t, vote="up"), [key, turn], said, **PRIVATE)

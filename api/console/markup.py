@@ -1,6 +1,7 @@
 """HTML of the console's pages. Everything that is put into it is escaped here, whoever wrote it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
@@ -63,13 +64,60 @@ def marked(whole: str, start: int, end: int) -> str:
 
 def dialogue(messages: Sequence[Mapping[str, Any]]) -> str:
     """A conversation; screen readers say what is added to it."""
-    names = {"user": "You", "assistant": "Nightschool"}
-    said = "".join(
-        f'<div class="{text(each["role"])}"><b>{names[each["role"]]}</b>{prose(each["content"])}</div>'
-        for each in messages
-    )
+    said = speeches(messages, {"user": "You", "assistant": "Nightschool"})
     empty = "" if messages else paragraph("Ask a question.", "quiet")
     return block(f'<div role="log" aria-label="Conversation" class="talk">{said}{empty}</div>')
+
+
+def speeches(messages: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
+    """What each speaker said, under its name."""
+    return "".join(
+        f'<div class="{text(each["role"])}"><b>{text(names[each["role"]])}</b>{prose(each["content"])}</div>'
+        for each in messages
+    )
+
+
+def side_by_side(texts: Mapping[str, str]) -> str:
+    """Texts beside each other, each under its name; one below the other on a narrow screen."""
+    columns = "".join(
+        f'<section aria-label="{text(name)}"><h3>{text(name)}</h3>{prose(each)}</section>'
+        for name, each in texts.items()
+    )
+    return f'<div class="beside">{columns}</div>'
+
+
+def figures_beside(plots: Mapping[str, str]) -> str:
+    """Drawings under their captions, as many beside each other as there is room for."""
+    shown = "".join(
+        f"<figure><figcaption>{text(caption)}</figcaption>{plot}</figure>" for caption, plot in plots.items()
+    )
+    return f'<div class="figures">{shown}</div>'
+
+
+def status(words: object) -> str:
+    """A paragraph that screen readers say when it changes."""
+    return f'<p role="status" class="good">{text(words)}</p>'
+
+
+@dataclass(frozen=True)
+class Shade:
+    """A piece of a text in one of the shades of the style; `described` says what the shade means."""
+
+    words: str
+    step: int
+    described: str
+
+
+def shaded(pieces: Sequence[Shade], *, label: str, apart: bool = False) -> str:
+    """A text of shaded pieces. Shades differ by their underlines too, for who cannot tell the colours."""
+    between = "  " if apart else ""
+    spans = between.join(
+        f'<span class="heat{each.step}" title="{text(each.described)}">{text(each.words)}'
+        + (f" ({text(each.described)})" if apart else "")
+        + "</span>"
+        for each in pieces
+    )
+    return f'<p class="text" role="group" aria-label="{text(label)}">{spans}</p>'
 
 
 def prose(whole: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from api.cli.client import Refused, Unreachable
-from api.console import adapters, chat, gaps, health, memory, nights, runs
+from api.console import adapters, annotation, chat, experiments, gaps, health, memory, models, nights, runs
 from api.console.markup import Tone, block, paragraph
 from api.console.service import PRIVATE, UNAUTHORIZED, Service
 
@@ -28,6 +28,9 @@ def page(api_url: Callable[[], str]) -> gr.Blocks:
             memory.build(service, key)
             gaps.build(service, key)
             adapters.build(service, key)
+            experiments.build(service, key)
+            annotation.build(service, key)
+            models.build(service, key)
             nights.build(service, key)
             health.build(service, key)
 

@@ -35,9 +35,32 @@ CSS = """
 .ns .talk { border: 1px solid var(--border-color-primary); border-radius: 6px; padding: .6rem; }
 .ns .talk > div { padding: .5rem .7rem; border-radius: 6px; }
 .ns .talk .user { background: var(--background-fill-secondary); }
+.ns .figures { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; }
+.ns figure { margin: 0; max-width: 100%; } .ns figcaption { font-weight: 600; padding: .3rem 0; }
+.ns .heat1 { background: #fef3c7; color: #1f1300; border-bottom: 2px dotted #92400e; }
+.ns .heat2 { background: #fdba74; color: #1f1300; border-bottom: 2px dashed #7c2d12; }
+.ns .heat3 { background: #c2410c; color: #ffffff; border-bottom: 4px double #ffffff; }
+.ns .beside { display: grid; grid-template-columns: 1fr 1fr; gap: .8rem; margin-top: .8rem; }
+.ns .beside > section { border: 1px solid var(--border-color-primary); border-radius: 6px;
+  padding: .2rem .8rem; }
 .ns .quiet { color: var(--body-text-color-subdued); }
+.ns svg { display: block; max-width: none; }
+.ns svg text { fill: var(--body-text-color); font-size: 13px; stroke: none; }
+.ns svg .strong { font-weight: 600; }
+.ns svg .faint { fill: var(--body-text-color-subdued); font-size: 11px; }
+.ns svg path { fill: none; stroke: var(--body-text-color-subdued); stroke-width: 2; }
+.ns svg circle, .ns svg rect { fill: var(--background-fill-secondary);
+  stroke: var(--body-text-color-subdued); stroke-width: 2; }
+.ns svg .thin { stroke: var(--border-color-primary); stroke-width: 1; }
+.ns svg .limit { stroke-dasharray: 4 3; stroke-width: 1.5; }
+.ns svg .point { fill: var(--body-text-color-subdued); }
+.ns svg .good { stroke: #15803d; } .ns svg .point.good { fill: #15803d; }
+.ns svg .bad { stroke: #b91c1c; } .ns svg .point.bad { fill: #b91c1c; }
+.dark .ns svg .good { stroke: #4ade80; } .dark .ns svg .point.good { fill: #4ade80; }
+.dark .ns svg .bad { stroke: #f87171; } .dark .ns svg .point.bad { fill: #f87171; }
 @media (max-width: 480px) {
   .gradio-container { padding: .4rem !important; }
+  .ns .beside { grid-template-columns: 1fr; }
   .ns dl { grid-template-columns: 1fr; } .ns dt { margin-top: .3rem; }
 }
 """

@@ -31,6 +31,10 @@ async def test_an_answer_is_shown_with_its_gate_and_sources_and_takes_feedback(
         await console.ask("What is a lemur?")
         await page.get_by_text("a small primate").first.wait_for()
         await page.get_by_text("The model was confident of its own answer: 99% likely right").wait_for()
+        await page.get_by_role("button", name="Show how unsure it was of each token").click()
+        tokens = page.get_by_role("group", name="Answer", exact=True)
+        assert (await tokens.inner_text()).strip() == "a small primate"
+        await page.get_by_role("group", name="Legend").get_by_text("much doubt").wait_for()
         await page.get_by_role("button", name="Thumbs up").click()
         await page.get_by_text("Stored: vote.").wait_for()
 

@@ -1,8 +1,10 @@
 """The other pages in a browser: runs, memory, gaps, adapters, nights and health, and who sees them."""
 
+import httpx
 import pytest
 
 from graphs.state import Runtime
+from tests.api.conftest import asking
 from tests.api.console.conftest import NARROW, Browse
 from tests.support.keys import key_maker
 
@@ -53,21 +55,34 @@ async def test_gaps_memory_and_nights_on_a_narrow_dark_screen(browse: Browse) ->
         assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
 
 
-async def test_a_learner_dismisses_a_gap_and_sees_no_page_of_admins(browse: Browse, runtime: Runtime) -> None:
-    learner = (await key_maker(runtime)("ada", "learn"))["x-api-key"]
+async def test_a_learner_merges_and_dismisses_gaps_and_sees_no_page_of_admins(
+    browse: Browse, runtime: Runtime
+) -> None:
+    learner = await key_maker(runtime)("ada", "learn")
     async with browse() as console:
         page = console.page
-        await console.use_key(learner)
+        await console.use_key(learner["x-api-key"])
         await page.get_by_text("You are ada. You may: chat, annotate, learn.").wait_for()
         shown = await page.get_by_role("tab").all_text_contents()
         assert [name.strip() for name in shown] == [
-            "Chat", "Learn runs", "Memory", "Gaps", "Nights", "Health"
+            "Chat", "Learn runs", "Memory", "Gaps", "Annotation", "Nights", "Health"
         ]  # fmt: skip
-        await console.ask("What is a quoll?")
+        async with httpx.AsyncClient(base_url=console.url, headers=learner) as client:
+            for question in ("What is a quoll?", "What is a numbat?", "What is a numbat?"):
+                (await client.post("/v1/chat/completions", json=asking(question))).raise_for_status()
         await console.open_tab("Gaps")
         await page.get_by_role("cell", name="What is a quoll?").wait_for()
         await page.get_by_label("Gap", exact=True).click()
         await page.get_by_role("option", name="What is a quoll?").click()
+        await page.get_by_role("button", name="Merge", exact=True).click()
+        await page.get_by_text("choose the gap that stays").wait_for()
+        await page.get_by_label("Merge it into").click()
+        await page.get_by_role("option", name="What is a numbat?").click()
+        await page.get_by_role("button", name="Merge", exact=True).click()
+        await page.get_by_text("is merged into").wait_for()
+        await page.get_by_role("row", name="What is a numbat? general 3").wait_for()
+        await page.get_by_label("Gap", exact=True).click()
+        await page.get_by_role("option", name="What is a numbat?").click()
         await page.get_by_role("button", name="Dismiss").click()
         await page.get_by_text("is dismissed.").wait_for()
         await page.get_by_text("Gaps: none yet.").wait_for()
