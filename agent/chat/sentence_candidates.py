@@ -76,7 +76,8 @@ _NAME = re.compile(
 class SentenceCandidate(Record):
     """A sentence, list item, table row or code block of a passage, at `passage.text[start:end]`.
 
-    A sentence that ends in a colon goes on to the end of the list, table or code block that it introduces.
+    A sentence that ends in a colon goes on to the end of the list, table or code block that it introduces,
+    and one before a sentence in parentheses to the end of that.
     """
 
     passage: Passage
@@ -197,18 +198,20 @@ def _joined(readings: Iterable[str]) -> str:
 
 
 def _introduced(text: str, spans: Sequence[tuple[int, int]]) -> int:
-    """How many of the spans after the first one belong to the block that the first one introduces.
+    """How many of the spans after the first one belong to it.
 
-    The block may begin after blank lines and ends at the next one. 0 if the first span ends in no colon.
+    After a colon the block that it introduces, which may begin after blank lines and ends at the next one;
+    and a sentence in parentheses, such as "(Default 100)", belongs to the one before it.
     """
     start, end = spans[0]
-    if not text.startswith(_COLONS, end - 1):
-        return 0
+    colon = text.startswith(_COLONS, end - 1)
     count = 0
     for before, after in pairwise(spans):
         gap = text[before[1] : after[0]]
-        ended = _HEADING.search(gap) or (count and _BLANK_LINE.search(gap))
-        if ended or after[1] - start > LONGEST_INTRODUCED:
+        blank = _BLANK_LINE.search(gap) is not None
+        aside = not blank and text[after[0]] == "(" and text[: after[1]].rstrip(".").endswith(")")
+        ended = _HEADING.search(gap) is not None or (blank and count > 0)
+        if ended or not (colon or aside) or after[1] - start > LONGEST_INTRODUCED:
             break
         count += 1
     return count

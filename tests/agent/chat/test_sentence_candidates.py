@@ -66,6 +66,12 @@ def test_the_rows_of_an_introduced_table_keep_their_column_names_and_end_before_
     )
 
 
+def test_a_sentence_in_parentheses_belongs_to_the_one_before_it() -> None:
+    text = "- `oil`, litres of oil in a lamp. (Default 4)\n- `wicks`, number of wicks. (Default 2)\n"
+    assert candidates("How many wicks are there by default?", text)[0].reading.endswith("wicks. (Default 2)")
+    assert "Default 2" not in candidates("How many litres of oil are in a lamp?", text)[0].reading
+
+
 def test_a_heading_is_not_introduced_by_a_colon() -> None:
     assert candidates("Which notes?", "Notes:\n\n## Lamps\n\nThey burn.")[0].reading == "Notes:"
 
