@@ -16,7 +16,7 @@ from itertools import pairwise
 from memory.embedding.embedder import Embedder
 from memory.ingest.propositions.structure.triples import is_header
 from memory.language.content_words import CLOSED_CLASS, SHAPE_NOUNS, is_foreign
-from memory.language.text import cells, header, quotable, singular, words
+from memory.language.text import cells, header, quotable, sentences, singular, words
 from memory.records.base import Record
 from memory.records.knowledge import Citation, Findings, Passage
 
@@ -33,8 +33,9 @@ INTERCEPT = -9.46
 """Fitted on the 153 questions about half of SQuAD's articles (`benchmarks.answers` reports the other half),
 with their passage among the retrieved ones, without it, and 82 of them with an invented name in place of one
 of theirs. Best sentence right 86%, AUROC .96 between questions with and without their passage."""
+SHORTEST_NAME = 4
 MISSPELT = 0.85
-"""Similarity (`difflib`) from which a word of at least five letters is another spelling of a name."""
+"""Similarity (`difflib`) from which a word is another spelling of a name."""
 
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
@@ -218,19 +219,23 @@ def _introduced(text: str, spans: Sequence[tuple[int, int]]) -> int:
 
 
 def knows_names(question: str, passages: Sequence[Passage]) -> bool:
-    """Whether every name in the question occurs in a passage or its headings, perhaps spelt otherwise.
+    """Whether every name that is asked about occurs in a passage or its headings, perhaps spelt otherwise.
 
-    True for a question in another language, where names and nouns look alike or are translated.
+    What people tell before they ask ("I run it on a Mac. Which port ...?") does not count, nor do names of
+    fewer than SHORTEST_NAME letters, such as units. True for a question in another language, where names and
+    nouns look alike or are translated.
     """
     if is_foreign(question):
         return True
     known = word_roots(" ".join(f"{p.title} {p.section} {p.text}" for p in passages))
-    roots = {root for name in name_roots(question) for root in name if not root[0].isdigit()}
-    return all(root in known or _is_misspelt(root, known) for root in roots)
+    parts = [question[start:end] for start, end in sentences(question)]
+    asked = " ".join(part for part in parts if part.endswith("?")) or question
+    roots = {root for name in name_roots(asked) for root in name if len(root) >= SHORTEST_NAME}
+    return all(root in known or root[0].isdigit() or _is_misspelt(root, known) for root in roots)
 
 
 def _is_misspelt(root: str, known: Set[str]) -> bool:
-    alike = [other for other in known if other[0] == root[0]] if len(root) >= 5 else []
+    alike = [other for other in known if other[0] == root[0]]
     return bool(get_close_matches(root, alike, 1, MISSPELT))
 
 

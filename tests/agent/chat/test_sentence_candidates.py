@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.chat.sentence_candidates import LONGEST_INTRODUCED, SentenceCandidate, shortlist
+from agent.chat.sentence_candidates import LONGEST_INTRODUCED, SentenceCandidate, knows_names, shortlist
 from memory.records.knowledge import Evidence, Findings
 from tests.support.facts import passage
 
@@ -87,3 +87,23 @@ def test_a_long_list_is_cut_between_its_items() -> None:
     best = candidates("Which lamps are lit?", text)[0]
     assert best.end - best.start <= LONGEST_INTRODUCED
     assert best.reading.rpartition("; ")[2] in items
+
+
+@pytest.mark.parametrize(
+    ("question", "known"),
+    [
+        ("Who built the lighthouse of Lerwick?", True),
+        ("Who built the lighthouse of Vixmortan?", False),
+        ("Who built the lighthouse of Lervick?", True),
+        ("Which harbour is on the Mainland of Shetland?", False),
+        ("I live in Aberdeen and have a Mac. Who built the lighthouse of Lerwick?", True),
+        ("I live in Lerwick. Who built the lighthouse of Aberdeen?", False),
+        ("Tell me about the lighthouse of Aberdeen.", False),
+        ("How many GB of light has the lighthouse in 2024?", True),
+        ("who built the lighthouse of aberdeen?", True),
+        ("Wer hat den Leuchtturm von Vixmortan und die Brücke gebaut?", True),
+    ],
+)
+def test_names_that_are_asked_about_are_looked_for_in_what_was_found(question: str, known: bool) -> None:
+    text = "The lighthouse of Lerwick was built by Mara Tolland in 1858. It lights the harbour."
+    assert knows_names(question, [passage(text)]) is known
