@@ -9,7 +9,13 @@ from collections.abc import Callable, Sequence
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from langgraph.runtime import Runtime as Injected
 
-from agent.chat.abstention import AbstentionReason, abstention_text, caution_text, reply_language
+from agent.chat.abstention import (
+    AbstentionReason,
+    abstention_text,
+    caution_text,
+    closest_text,
+    reply_language,
+)
 from agent.chat.answer_from_sources import answer_from_sources, check_against_sources
 from agent.chat.archived_answers import archived_answer
 from agent.chat.conversation import prompt_messages, question_of, with_question
@@ -18,6 +24,7 @@ from agent.chat.format_directives import dictates_form
 from agent.chat.gate import JUDGED_TOKENS, SENTENCE, measure_uncertainty
 from agent.chat.intent import classify, classify_by_words
 from agent.chat.model_calls import ask_model
+from agent.chat.no_answer import no_answer
 from agent.chat.rewording import is_steady, rewordings
 from agent.chat.routing import Route
 from agent.chat.stream_gate import StreamGate
@@ -31,13 +38,10 @@ from graphs.turn import Piece
 from graphs.turn_log import interaction_of, scrubbed
 from graphs.variants import or_control, prompt_of, route_turn
 from memory.errors import UnknownAdapter
-from memory.language.content_words import content_words, coverage
+from memory.language.content_words import content_words
 from memory.records.interactions import Intent, Uncertainty
 from memory.records.knowledge import Findings
 from memory.records.nights import ArchivedAnswer
-
-TOPICAL_COVERAGE = 0.5
-"""Share of a question's content words in a passage, from which on the passage counts as about it."""
 
 
 async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
@@ -59,6 +63,7 @@ async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
         "draft": None,
         "reworded": None,
         "reason": None,
+        "closest": None,
         "citations": (),
         "tool_calls": (),
         "gap_id": None,
@@ -178,7 +183,7 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
     reply = await _ask(messages, base_state, context)
     base_uncertainty = _measure(reply, base_state, context)
     if gaps.is_gap(base_uncertainty):
-        return unsupported | {"reason": _no_answer_reason(question, findings)}
+        return unsupported | await _unanswered(findings, state, context)
     _emitter(state["interaction_id"], base_state, runtime)(reply.tokens)
     return {"draft": None, "uncertainty": base_uncertainty, "route": base_route} | _answer_update(reply)
 
@@ -219,7 +224,7 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
         _emitter(state["interaction_id"], state, runtime)(state["draft"].tokens)
         return update | {"draft": None}
     if sourced is None:
-        return update | {"reason": _no_answer_reason(question, findings)}
+        return update | await _unanswered(findings, state, context)
     reply = sourced.reply
     finish_reason: FinishReason = "stop"
     if reply is not None:
@@ -370,16 +375,20 @@ def _policy(state: ChatState, runtime: Runtime) -> str:
 
 def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
     """Abstains in the service's own words, which are not subject to the caller's max_tokens."""
-    text = abstention_text(reason, reply_language(state["messages"]))
+    language = reply_language(state["messages"])
+    text, closest = abstention_text(reason, language), state.get("closest")
+    if closest is not None:
+        text = f"{text}\n\n{closest_text(closest, language)}"
     return {"outcome": "abstained", "answer": text, "finish_reason": "stop"}
 
 
-def _no_answer_reason(question: str, findings: Findings) -> AbstentionReason:
-    """Whether any passage is about the question at all; search by meaning finds passages for any question."""
-    words = content_words(question)
-    passages = (hit.passage for hit in findings.evidence)
-    on_topic = any(coverage(words, f"{p.title} {p.section} {p.text}") >= TOPICAL_COVERAGE for p in passages)
-    return "sources_silent" if on_topic else "no_sources"
+async def _unanswered(findings: Findings, state: ChatState, runtime: Runtime) -> Update:
+    """Why the sources do not answer, and what comes near to an answer."""
+    language = reply_language(state["messages"])
+    reason, closest = await asyncio.to_thread(
+        no_answer, state["standalone"], findings, runtime.embedder, language
+    )
+    return {"reason": reason, "closest": closest}
 
 
 def _measure(reply: Reply, state: ChatState, runtime: Runtime) -> Uncertainty:

@@ -344,6 +344,8 @@ class ChatState(TypedDict, total=False):
     """The rewording that was answered, if any."""
     reason: AbstentionReason | None
     """Why the sources did not help, or that they contradict each other."""
+    closest: str | None
+    """A quotation that comes near to an answer, if none answers."""
     doubtful: tuple[str, ...]
     """Keywords of the question and of unsure tokens in the answer."""
     citations: tuple[Citation, ...]

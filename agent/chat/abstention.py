@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from lingua import IsoCode639_1, Language, LanguageDetector, LanguageDetectorBuilder
@@ -51,6 +51,21 @@ LONGEST_SAMPLE = 1000
 def abstention_text(reason: AbstentionReason, language: str) -> str:
     """The reply instead of an answer; English if `language` (ISO 639-1) is unsupported."""
     return _TEXTS.get(language, _TEXTS[FALLBACK_LANGUAGE])[reason]
+
+
+def closest_text(quotation: str, language: str) -> str:
+    """A sentence with what comes nearest to an answer; English if `language` is unsupported."""
+    return _TEXTS.get(language, _TEXTS[FALLBACK_LANGUAGE])["closest"].format(quotation)
+
+
+def is_abstention(answer: str) -> bool:
+    """Whether the answer is the service's own abstention, in any of its languages."""
+    text = " ".join(answer.split())
+    return any(
+        text.startswith(" ".join(abstention_text(reason, language).split()))
+        for language in LANGUAGES
+        for reason in get_args(AbstentionReason)
+    )
 
 
 def caution_text(language: str) -> str:

@@ -101,7 +101,7 @@ async def answer_from_sources(
             return None
         if disputed := find_contradiction(ranked):
             language = reply_language(messages)
-            first, second = (_quotation(candidate, language) for candidate in disputed)
+            first, second = (quotation(candidate, language) for candidate in disputed)
             text = disagreement_text(first, second, language)
             return _quoting(text, disputed, None, contradiction=True)
         reply = await pending
@@ -124,7 +124,7 @@ async def answer_from_sources(
             return SourcedAnswer(text=text, citations=citations, quoted=False, reply=reply)
     quotes = [c for c in likely if c.chance >= MIN_RELATIVE_CHANCE * likely[0].chance][:MAX_QUOTES]
     language = reply_language(messages)
-    return _quoting("\n".join(_quotation(candidate, language) for candidate in quotes), quotes, reply)
+    return _quoting("\n".join(quotation(candidate, language) for candidate in quotes), quotes, reply)
 
 
 class SourceCheck(Record):
@@ -289,7 +289,7 @@ def find_contradiction(
     )
 
 
-def _quotation(candidate: SentenceCandidate, language: str) -> str:
+def quotation(candidate: SentenceCandidate, language: str) -> str:
     """The sentence in quotation marks, with the title of its document."""
     return quotation_text(candidate.reading, candidate.passage.title, language)
 

@@ -59,6 +59,7 @@ _TIME = frozenset(_MONTHS.split()) | {
     "year",
     "month",
 }
+_NO_NAMES = CLOSED_CLASS | frozenset(_MONTHS.split())
 
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("number", re.compile(r"\bhow (?:many|much|long|old|far|often|big|large|tall|fast|high|low|wide|deep)\b"
@@ -221,17 +222,18 @@ def _introduced(text: str, spans: Sequence[tuple[int, int]]) -> int:
 def knows_names(question: str, passages: Sequence[Passage]) -> bool:
     """Whether every name that is asked about occurs in a passage or its headings, perhaps spelt otherwise.
 
-    What people tell before they ask ("I run it on a Mac. Which port ...?") does not count, nor do names of
-    fewer than SHORTEST_NAME letters, such as units. True for a question in another language, where names and
-    nouns look alike or are translated.
+    What people tell before they ask ("I run it on a Mac. Which port ...?") does not count, nor do months,
+    days and names of fewer than SHORTEST_NAME letters, such as units. True for a question in another
+    language, where names and nouns look alike or are translated.
     """
     if is_foreign(question):
         return True
     known = word_roots(" ".join(f"{p.title} {p.section} {p.text}" for p in passages))
     parts = [question[start:end] for start, end in sentences(question)]
     asked = " ".join(part for part in parts if part.endswith("?")) or question
-    roots = {root for name in name_roots(asked) for root in name if len(root) >= SHORTEST_NAME}
-    return all(root in known or root[0].isdigit() or _is_misspelt(root, known) for root in roots)
+    named = {word for match in _NAME.finditer(asked) for word in words(match[0]) if not word[0].isdigit()}
+    roots = {strip_ending(word) for word in named if not {word, singular(word)} & _NO_NAMES}
+    return all(r in known or len(r) < SHORTEST_NAME or _is_misspelt(r, known) for r in roots)
 
 
 def _is_misspelt(root: str, known: Set[str]) -> bool:

@@ -12,8 +12,8 @@ _CLOSED_CLASS = """
     our out over own please possible really say same see shall she should show so some someone something such
     tell than thanks that the their them then there these they this those through to too under up us use used
     uses using very want was way we were what whats when where which while who whom whose why will with within
-    would you your define describe don't i'd i'm refer refers understand wondering denote denotes learn teach
-    brief briefly short simple"""
+    would you your define describe don't i'd i'll i'm i've refer refers understand wondering denote denotes
+    learn teach brief briefly short simple"""
 _SHAPE_NOUNS = """
     answer concept definition description expression kind list meaning name part phrase question sort state
     term thing things topic type word"""

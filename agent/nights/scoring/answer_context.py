@@ -1,11 +1,10 @@
 """What the criteria look at: one logged answer with its evidence, and what is computed from both once."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from agent.chat.abstention import abstention_text
+from agent.chat.abstention import is_abstention
 from agent.chat.answer_from_sources import MIN_CHANCE
 from agent.chat.sentence_candidates import SentenceCandidate, rerank, shortlist
 from agent.grading import admits_ignorance
@@ -13,7 +12,6 @@ from agent.nights.scoring.evidence import TurnEvidence, stands
 from agent.nights.scoring.plain_text import LONGEST_ANSWER, statements
 from agent.nights.scoring.source_support import Support, find_support
 from memory.embedding.embedder import Embedder
-from memory.language.lexicon import LANGUAGES
 from memory.records.base import Record, Share
 from memory.records.interactions import Interaction
 from memory.records.knowledge import Citation
@@ -66,7 +64,7 @@ class AnswerContext:
     @cached_property
     def abstains(self) -> bool:
         """Whether the answer says that there is none, in the model's words or the service's."""
-        return admits_ignorance(self.answer, self.declines) or is_abstention_text(self.answer)
+        return admits_ignorance(self.answer, self.declines) or is_abstention(self.answer)
 
     @cached_property
     def candidates(self) -> tuple[SentenceCandidate, ...]:
@@ -112,17 +110,3 @@ class AnswerContext:
             for passage in self.evidence.passages
             if stands(citation, [passage])
         )
-
-
-def is_abstention_text(answer: str) -> bool:
-    """Whether the answer is the service's own abstention, in any of its languages."""
-    text = _spaced(answer)
-    return any(
-        text == _spaced(abstention_text(reason, language))
-        for language in LANGUAGES
-        for reason in ("no_sources", "sources_silent", "sources_disagree")
-    )
-
-
-def _spaced(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()

@@ -9,9 +9,11 @@ from agent.chat.abstention import (
     AbstentionReason,
     abstention_text,
     caution_text,
+    closest_text,
     detect_language,
     disagreement_text,
     instructed_language,
+    is_abstention,
     quotation_text,
     reply_language,
 )
@@ -46,6 +48,17 @@ def test_every_language_quotes_and_disagrees_in_its_own_words(language: str) -> 
     assert quoted in told
     if language != "en":
         assert told != disagreement_text(quoted, quotation_text("no lamp", "", language), "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_closest_is_shown_in_every_language_and_is_still_an_abstention(language: str) -> None:
+    quoted = quotation_text("A lamp burns {oil}.", "Lamps", language)
+    told = closest_text(quoted, language)
+    assert quoted in told
+    if language != "en":
+        assert told != closest_text(quoted, "en")
+    assert is_abstention(f"{abstention_text('sources_silent', language)}\n\n{told}")
+    assert not is_abstention(told)
 
 
 def test_a_language_without_texts_gets_english() -> None:

@@ -101,6 +101,8 @@ def test_a_long_list_is_cut_between_its_items() -> None:
         ("Tell me about the lighthouse of Aberdeen.", False),
         ("How many GB of light has the lighthouse in 2024?", True),
         ("who built the lighthouse of aberdeen?", True),
+        ("I hear that I've missed it: Is the lighthouse lit on Sundays in May, or on a Monday?", True),
+        ("Does `Foghorn` light the harbour?", False),
         ("Wer hat den Leuchtturm von Vixmortan und die Brücke gebaut?", True),
     ],
 )

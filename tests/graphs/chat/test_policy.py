@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from agent.chat.abstention import abstention_text, caution_text
+from agent.chat.abstention import abstention_text, caution_text, closest_text
 from agent.engines.base import Sampling
 from agent.engines.scripted import Line, ScriptedEngine
 from graphs.chat import Chat
@@ -12,6 +12,7 @@ from graphs.state import Runtime
 from graphs.turn import Turn
 from memory.records.interactions import UnsurePolicy
 from tests.support.chat_turns import UNSURE, Changed, hold, say
+from tests.support.facts import passage
 
 
 async def unsure(graph: Chat, runtime: Runtime, **more: Any) -> Turn:
@@ -77,3 +78,16 @@ async def test_an_abstention_is_in_the_language_that_was_asked_in_or_for(
 ) -> None:
     turn = await hold(graph, runtime, [("system", system), ("user", question)])
     assert turn.answer == abstention_text("no_sources", language)
+
+
+async def test_an_abstention_shows_what_comes_nearest_to_an_answer_but_cites_nothing(
+    graph: Chat, runtime: Runtime
+) -> None:
+    text = "If there are twelve or more of you, ring Marjorie Pask five days ahead."
+    await runtime.episodic.add([passage(text, source="visit.md", title="Visiting")])
+    turn = await say(graph, runtime, "How many bells ring in the tower at noon?")
+    assert turn.outcome == "abstained"
+    assert turn.answer.startswith(abstention_text("sources_silent", "en"))
+    assert turn.answer.endswith(closest_text(f"“{text}” (Visiting)", "en"))
+    assert turn.citations == ()
+    assert turn.gap_id is not None
