@@ -61,7 +61,7 @@ def replay(thread: Thread, at: At) -> None:
         twin = _branch(client, thread, at, {})
         before, after = past(client, thread)[-1], past(client, twin)[-1]
     _print_differences(
-        differences(_without_run_keys(before["values"]), _without_run_keys(after["values"])), thread, twin
+        differences(without_run_keys(before["values"]), without_run_keys(after["values"])), thread, twin
     )
 
 
@@ -117,9 +117,9 @@ def past(client: "Client", thread: str) -> list[Json]:
 
 
 def differences(before: Json, after: Json) -> list[tuple[str, str, str]]:
-    """The keys whose values differ, with both."""
+    """The keys whose values differ, with what both have where they begin to differ."""
     return [
-        (key, _short(before.get(key)), _short(after.get(key)))
+        (key, *_excerpts(before.get(key), after.get(key)))
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
@@ -179,17 +179,28 @@ def _print_differences(changes: list[tuple[str, str, str]], one: str, other: str
         console().print("The states are the same.")
 
 
-def _without_run_keys(value: Any) -> Any:
+def without_run_keys(value: Any) -> Any:
     """The state without the keys that name the run or its time, and without message ids."""
     if isinstance(value, list):
-        return [_without_run_keys(part) for part in value]
+        return [without_run_keys(part) for part in value]
     if not isinstance(value, dict):
         return value
     if {"type", "content"} <= value.keys():
         return {"type": value["type"], "content": value["content"]}  # a message, without its id
-    return {key: _without_run_keys(part) for key, part in value.items() if key not in RUN_KEYS}
+    return {key: without_run_keys(part) for key, part in value.items() if key not in RUN_KEYS}
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+def _excerpts(one: Any, other: Any) -> tuple[str, str]:
+    """Two different values as JSON, cut where they are long to what surrounds the first difference."""
+    texts = [json.dumps(value, ensure_ascii=False) for value in (one, other)]
+    pairs = enumerate(zip(*texts, strict=False))
+    differing = next((at for at, (a, b) in pairs if a != b), min(map(len, texts)))
+    start = max(0, differing - SHOWN // 3)
+    first, second = (_cut(text, start) for text in texts)
+    return first, second
+
+
+def _cut(text: str, start: int) -> str:
+    """At most `SHOWN` characters of a text from there on, with a mark where it goes on."""
+    part = f"…{text[start + 1 :]}" if start else text
+    return part if len(part) <= SHOWN else part[: SHOWN - 1] + "…"

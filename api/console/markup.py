@@ -125,6 +125,11 @@ def prose(whole: str) -> str:
     return f'<p class="text">{text(whole)}</p>'
 
 
+def folded(summary: object, whole: object) -> str:
+    """A text that is opened by its summary."""
+    return f"<details><summary>{text(summary)}</summary><pre>{text(whole)}</pre></details>"
+
+
 def moment(stamp: Any) -> str:
     """A time of the api to the minute, in UTC."""
     return "" if stamp is None else str(stamp)[:16].replace("T", " ")

@@ -1,10 +1,12 @@
-"""The page of memory: search with reasons, documents with what is stored of them, contradicting facts."""
+"""The page of memory: search with reasons, also of the past, and documents with what is stored of them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import gradio as gr
 
+from api.console import facts
 from api.console.markup import block, fields, heading, paragraph, prose, table
 from api.console.service import PRIVATE, Json, Service, failure
 
@@ -17,26 +19,27 @@ def build(service: Service, key: gr.State) -> None:
     with gr.Tab("Memory", id="memory"):
         domain = gr.Textbox(label="Domain", value="", max_lines=1, info="empty: all that you may read")
         query = gr.Textbox(label="Search for", value="", max_lines=2)
+        as_of = gr.Textbox(
+            label="As of",
+            value="",
+            max_lines=1,
+            info="a past time, such as 2026-03-01 or 2026-03-01 14:30 (UTC): what the library held then",
+        )
         search = gr.Button("Search", variant="primary")
         hits = gr.HTML(elem_id="hits")
-        contradictions = gr.Button("Show contradicting facts")
-        conflicts = gr.HTML(elem_id="conflicts")
+        facts.build(service, key, domain)
         with gr.Column(visible=False) as documents:
             chosen = gr.Dropdown(label="Document", choices=[], value=None)
             refresh = gr.Button("Refresh the documents")
             contents = gr.HTML(elem_id="contents")
-    service.require("learn", contradictions, documents)
+    service.require("learn", documents)
 
-    def find(secret: str, words: str, where: str) -> str:
+    def find(secret: str, words: str, where: str, when: str) -> str:
         if not (words or "").strip():
             raise failure("say what to search for first")
-        request = {"query": words.strip(), "domain": (where or "").strip() or None}
+        request = {"query": words.strip(), "domain": (where or "").strip() or None, "as_of": moment_of(when)}
         with service.client(secret) as client:
             return found(client.post("/v1/search", request)["hits"])
-
-    def list_conflicts(secret: str, where: str) -> str:
-        with service.client(secret) as client:
-            return contradicting(client.get("/v1/memory/conflicts", domain=(where or "").strip() or None))
 
     def list_documents(secret: str, where: str) -> Any:
         with service.client(secret) as client:
@@ -50,10 +53,20 @@ def build(service: Service, key: gr.State) -> None:
         with service.client(secret) as client:
             return stored(client.get("/v1/documents/contents", source=source))
 
-    gr.on([search.click, query.submit], find, [key, query, domain], hits, **PRIVATE)
-    contradictions.click(list_conflicts, [key, domain], conflicts, **PRIVATE)
+    gr.on([search.click, query.submit], find, [key, query, domain, as_of], hits, **PRIVATE)
     refresh.click(list_documents, [key, domain], chosen, **PRIVATE)
     chosen.input(open_document, [key, chosen], contents, **PRIVATE)
+
+
+def moment_of(written: str) -> str | None:
+    """A date, or a date and time, as the api wants it; None for none. Raises gr.Error."""
+    if not (written or "").strip():
+        return None
+    try:
+        moment = datetime.fromisoformat(written.strip())
+    except ValueError as error:
+        raise failure("As of: write a date such as 2026-03-01, or a date and time") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
 def found(hits: Sequence[Json]) -> str:
@@ -71,22 +84,6 @@ def reason(hit: Json) -> str:
     """Why a passage was found: its signals, and the way through the graph."""
     signals = ", ".join(f"{name} {score:.2f}" for name, score in hit["scores"].items())
     return f"{signals}; {hit['path']}" if hit["path"] else signals
-
-
-def contradicting(reply: Json) -> str:
-    """Facts that contradict each other, the current one first."""
-    rows = [
-        (
-            each["current"]["subject"],
-            f"{each['current']['sentence']} [{each['current']['source']}]",
-            f"{each['other']['sentence']} [{each['other']['source']}]",
-            f"{each['kind']}; {each['reason']}",
-        )
-        for each in reply["conflicts"]
-    ]
-    words = f"{reply['total']} in all; correct or remove the document that is wrong."
-    columns = ("about", "current", "other", "why")
-    return block(table("Contradicting facts", columns, rows), paragraph(words, "quiet"))
 
 
 def stored(documents: Sequence[Json]) -> str:

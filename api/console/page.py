@@ -6,7 +6,20 @@ from typing import Any
 import gradio as gr
 
 from api.cli.client import Refused, Unreachable
-from api.console import adapters, annotation, chat, experiments, gaps, health, memory, models, nights, runs
+from api.console import (
+    adapters,
+    annotation,
+    chat,
+    experiments,
+    gaps,
+    health,
+    memory,
+    models,
+    nights,
+    runs,
+    time_travel,
+)
+from api.console.key_store import DROP_REFUSED, FORGET, KEEP, RESTORE
 from api.console.markup import Tone, block, paragraph
 from api.console.service import PRIVATE, UNAUTHORIZED, Service
 
@@ -21,10 +34,13 @@ def page(api_url: Callable[[], str]) -> gr.Blocks:
         with gr.Group(visible=False) as asks_for_key:
             entered = gr.Textbox(label="API key", value="", type="password", max_lines=1, autofocus=False)
             use = gr.Button("Use this key", variant="primary")
+        forget = gr.Button("Forget this key", size="sm", visible=False)
+        refused = gr.Checkbox(label="The key was refused", value=False, visible="hidden")
         caller = gr.HTML()
         with gr.Tabs(visible=False, overflow_behavior="wrap") as tabs:
             chat.build(service, key)
             runs.build(service, key)
+            time_travel.build(service, key)
             memory.build(service, key)
             gaps.build(service, key)
             adapters.build(service, key)
@@ -49,6 +65,9 @@ def page(api_url: Callable[[], str]) -> gr.Blocks:
                     block(paragraph(said, tone)),
                     gr.update(visible=needs_key),
                     gr.update(visible=False),
+                    gr.update(visible=False),
+                    gr.update(),
+                    needs_key,
                     *service.visibility(()),
                 ]
             words = f"You are {found['owner']}. You may: {', '.join(found['scopes'])}."
@@ -56,11 +75,20 @@ def page(api_url: Callable[[], str]) -> gr.Blocks:
                 secret,
                 block(paragraph(words, "quiet")),
                 gr.update(visible=bool(secret)),
+                gr.update(visible=bool(secret)),
                 gr.update(visible=True),
+                "",
+                False,
                 *service.visibility(found["scopes"]),
             ]
 
-        shown = [key, caller, asks_for_key, tabs, *(component for component, _ in service.needs)]
-        blocks.load(sign_in, [entered], shown, **PRIVATE)
-        gr.on([use.click, entered.submit], sign_in, [entered], shown, **PRIVATE)
+        shown = [key, caller, asks_for_key, forget, tabs, entered, refused]
+        shown += [component for component, _ in service.needs]
+        blocks.load(sign_in, [entered], shown, js=RESTORE, **PRIVATE).then(
+            None, [refused], None, js=DROP_REFUSED, **PRIVATE
+        )
+        gr.on([use.click, entered.submit], sign_in, [entered], shown, js=KEEP, **PRIVATE).then(
+            None, [refused], None, js=DROP_REFUSED, **PRIVATE
+        )
+        forget.click(None, None, None, js=FORGET, **PRIVATE)
     return blocks

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.cli.display import SETS
+from api.console.bars import before_and_after
+from api.console.lessons import Lesson
 from api.console.markup import Tone, block, fields, heading, items, moment, paragraph, table
 from api.console.service import Json
 
@@ -19,7 +21,7 @@ def progress(events: Sequence[Json]) -> str:
         else:
             shown.append(event)
     rows = [(event["at"][11:19], event["step"], event["message"]) for event in shown]
-    return block(table("Progress", ("time", "step", "what"), rows))
+    return table("Progress", ("time", "step", "what"), rows)
 
 
 def _counts(event: Json) -> bool:
@@ -30,8 +32,8 @@ def _phase(event: Json) -> str:
     return str(event["message"]).split(" ")[0]
 
 
-def run_details(reply: Json) -> str:
-    """A run: its outcome, what it asks, and its report."""
+def run_details(reply: Json, lesson: Lesson | None = None) -> str:
+    """A run: its outcome, what it asks, with all of its questions where the lesson is known, its report."""
     run, outcome = reply["run"], reply["outcome"]
     parts = [fields({"subject": run["subject"], "run": run["id"], "started": moment(run["started_at"])})]
     if outcome is not None:
@@ -42,19 +44,20 @@ def run_details(reply: Json) -> str:
     else:
         parts.append(paragraph("It is running.", "quiet"))
     if reply["asks"] is not None:
-        parts.append(asked(reply["asks"]))
+        parts.append(asked(reply["asks"], lesson))
     if reply["report"]:
         parts.append(report_sections(reply["report"]))
     return block(*parts)
 
 
-def asked(asks: Json) -> str:
+def asked(asks: Json, lesson: Lesson | None = None) -> str:
     """The curriculum that a person decides on: critique with reasons, and pairs with their sources."""
+    pairs = lesson.pairs if lesson is not None and lesson.pairs else asks["sample"]
+    shown = "all of them" if len(pairs) == asks["pairs"] else f"{len(pairs)} of them"
     counts = {name.replace("_", " "): asks[name] for name in ("dropped", "left_out")}
     kinds = [f"{count} {name}: {why}" for name, each in counts.items() for why, count in each.items()]
     rows = [
-        (pair["question"], pair["answer"], " ".join(pair["quote"].split()), pair["source"])
-        for pair in asks["sample"]
+        (pair["question"], pair["answer"], " ".join(pair["quote"].split()), pair["source"]) for pair in pairs
     ]
     return (
         heading("What it asks")
@@ -62,11 +65,18 @@ def asked(asks: Json) -> str:
         + critique(asks["critique"])
         + items(kinds)
         + table(
-            f"{asks['pairs']} pairs about {asks['facts']} facts, such as",
+            f"{asks['pairs']} pairs about {asks['facts']} facts: {shown}",
             ("question", "answer", "sentence", "source"),
             rows,
         )
+        + ("" if lesson is None else table_of_changes(lesson))
     )
+
+
+def table_of_changes(lesson: Lesson) -> str:
+    """What was changed in the lesson since it was asked about before; nothing where it was not."""
+    rows = [(kind, question, answer) for kind, question, answer in lesson.changes]
+    return table("Changed since it was asked about before", ("", "question", "answer"), rows) if rows else ""
 
 
 def critique(scores: Json) -> str:
@@ -106,16 +116,18 @@ def evaluation(measured: Json) -> str:
     """Every question set before and after training; before is the base model, or the live adapter."""
     before, after = measured["before"], measured["after"]
     rows: list[tuple[Any, ...]] = []
+    plotted: list[tuple[str, float, float]] = []
     for key, label in SETS.items():
         was, now = before.get(f"{key}_live") or before.get(key), after.get(key)
         if was is None or now is None:
             continue
         figure = "hallucination" if key == "unknown" else "accuracy"
+        plotted.append((label, was[figure], now[figure]))
         invented = f"{was['hallucination']:.1%} > {now['hallucination']:.1%}"
         calibration = f"{was['ece']:.2f} > {now['ece']:.2f}"
         rows.append((label, now["count"], f"{was[figure]:.1%}", f"{now[figure]:.1%}", invented, calibration))
     columns = ("questions", "count", "before", "after", "hallucinated", "ECE")
-    return table("Before and after", columns, rows)
+    return table("Before and after", columns, rows) + before_and_after(plotted)
 
 
 def gates(verdict: Json) -> str:

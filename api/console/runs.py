@@ -6,14 +6,17 @@ from typing import Any
 
 import gradio as gr
 
+from api.console.lesson_edits import LessonEdits
+from api.console.lessons import read_lesson
 from api.console.markup import block, moment, paragraph, table
 from api.console.report import progress, run_details
-from api.console.service import PRIVATE, Json, Service, failure, segment
+from api.console.service import FOLLOWING, PRIVATE, Json, Service, failure, segment
+from api.console.steps import steps_drawn
 
-FOLLOWERS = 16
-"""Runs that are followed at once; each takes one of the process's 40 threads."""
 DRAW_SECONDS = 0.5
 """The page is drawn at most this often."""
+STATUS_SECONDS = 2.0
+"""The run's next step is read at most this often: a read takes 40 ms of the service."""
 
 
 def build(service: Service, key: gr.State) -> None:
@@ -36,6 +39,7 @@ def build(service: Service, key: gr.State) -> None:
             with gr.Row():
                 approve = gr.Button("Approve", variant="primary", visible=False)
                 reject = gr.Button("Reject", visible=False)
+            edits = LessonEdits(service)
         said = gr.HTML()
     service.require("learn", tab)
     service.require("approve", approve, reject)
@@ -70,20 +74,28 @@ def build(service: Service, key: gr.State) -> None:
         """The run's steps as they happen, and at its end what it found or asks."""
         path = f"/v1/learn/{segment(run or '')}"
         events: list[Json] = []
-        drawn = 0.0
+        drawn = read = 0.0
+        upcoming: list[str] = []
         yield {steps: "", details: "", decision: gr.update(visible=False), asks: None, said: ""}
         with service.client(secret) as client:
+            graph = client.get("/assistants/learn/graph")
             for name, data in client.follow(segment(run or "")):
                 if name == "progress":
                     events.append(data)
-                if name != "progress" or time.monotonic() - drawn > DRAW_SECONDS:
-                    drawn = time.monotonic()
-                    yield {steps: progress(events)}
+                now = time.monotonic()
+                if name != "progress" or now - drawn > DRAW_SECONDS:
+                    if name != "progress" or now - read > STATUS_SECONDS:
+                        reply, read = client.get(path), now
+                        upcoming = reply["next"]
+                    drawn = now
+                    yield {steps: block(steps_drawn(graph, events, upcoming), progress(events))}
             reply = client.get(path)
+            lesson = read_lesson(client, segment(run or "")) if reply["asks"] is not None else None
         yield {
-            details: run_details(reply),
+            details: run_details(reply, lesson),
             asks: reply["asks"],
             decision: gr.update(visible=reply["asks"] is not None),
+            **edits.shown(lesson),
         }
 
     def decide(secret: str, run: str | None, shown: Json, why: str, approved: bool) -> str:
@@ -98,26 +110,28 @@ def build(service: Service, key: gr.State) -> None:
             client.post(f"/v1/learn/{segment(run or '')}/cancel", {"reason": ""})
         return block(paragraph(f"Run {run} is being cancelled.", "doubt"))
 
-    followed = [steps, details, decision, asks, said]
-    quiet: dict[str, Any] = {**PRIVATE, "concurrency_limit": FOLLOWERS, "concurrency_id": "follow"}
+    followed = [steps, details, decision, asks, said, *edits.outputs]
     gr.on([tab.select, refresh.click], show_list, [key, chosen], [chosen, listed], **PRIVATE)
     gr.on(
         [start.click, topic.submit], begin, [key, topic, domain, by_person], [chosen, listed], **PRIVATE
-    ).success(watch, [key, chosen], followed, **quiet)
-    gr.on([follow.click, chosen.input], watch, [key, chosen], followed, **quiet)
+    ).success(watch, [key, chosen], followed, **FOLLOWING)
+    gr.on([follow.click, chosen.input], watch, [key, chosen], followed, **FOLLOWING)
+    edits.button.click(edits.apply, [key, chosen, *edits.inputs], said, **PRIVATE).success(
+        watch, [key, chosen], followed, **FOLLOWING
+    )
     cancel.click(stop, [key, chosen], said, **PRIVATE)
     approve.click(
         lambda k, run, shown, why: decide(k, run, shown, why, True),
         [key, chosen, asks, reason],
         said,
         **PRIVATE,
-    ).success(watch, [key, chosen], followed, **quiet)
+    ).success(watch, [key, chosen], followed, **FOLLOWING)
     reject.click(
         lambda k, run, shown, why: decide(k, run, shown, why, False),
         [key, chosen, asks, reason],
         said,
         **PRIVATE,
-    ).success(watch, [key, chosen], followed, **quiet)
+    ).success(watch, [key, chosen], followed, **FOLLOWING)
 
 
 def _status(run: Json) -> str:

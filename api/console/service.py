@@ -15,6 +15,8 @@ Json = Mapping[str, Any]
 UNAUTHORIZED, FORBIDDEN = 401, 403
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Options of every event: the pages' functions are no api of their own, and nothing covers what is shown."""
+FOLLOWING: dict[str, Any] = {**PRIVATE, "concurrency_limit": 16, "concurrency_id": "follow"}
+"""Options of events that wait for a run; each takes one of the process's 40 threads as long as it waits."""
 
 
 @dataclass

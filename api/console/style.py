@@ -14,7 +14,7 @@ CSS = """
 .gradio-container h1 { font-size: 1.3rem; margin: 0; }
 .ns { color: var(--body-text-color); font-size: var(--text-md); line-height: 1.5; overflow-wrap: anywhere; }
 .ns h3 { font-size: 1rem; font-weight: 600; margin: 1rem 0 .3rem; }
-.ns .scroll { overflow-x: auto; }
+.ns .scroll { overflow: auto; max-height: 40rem; }
 .ns table { border-collapse: collapse; width: 100%; }
 .ns caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 .ns th, .ns td { text-align: left; vertical-align: top; padding: .35rem .6rem; min-width: 4rem;
@@ -51,6 +51,21 @@ CSS = """
 .ns svg path { fill: none; stroke: var(--body-text-color-subdued); stroke-width: 2; }
 .ns svg circle, .ns svg rect { fill: var(--background-fill-secondary);
   stroke: var(--body-text-color-subdued); stroke-width: 2; }
+.ns svg .done { stroke: #15803d; }
+.ns svg .now { stroke: #c2410c; stroke-width: 3; }
+.dark .ns svg .done { stroke: #4ade80; }
+.dark .ns svg .now { stroke: #fb923c; }
+.ns svg .taken { stroke: #15803d; stroke-width: 3; }
+.dark .ns svg .taken { stroke: #4ade80; }
+.ns svg .way:not(.taken) { opacity: .45; }
+.ns svg .bar { stroke: none; }
+.ns svg .before { fill: #78716c; }
+.ns svg .after { fill: #c2410c; }
+.ns svg .last { fill: var(--body-text-color-subdued); }
+.ns details { margin: .2rem 0; }
+.ns summary { cursor: pointer; }
+.ns pre { overflow: auto; max-height: 24rem; padding: .4rem; font-size: var(--text-sm);
+  background: var(--background-fill-secondary); white-space: pre-wrap; }
 .ns svg .thin { stroke: var(--border-color-primary); stroke-width: 1; }
 .ns svg .limit { stroke-dasharray: 4 3; stroke-width: 1.5; }
 .ns svg .point { fill: var(--body-text-color-subdued); }

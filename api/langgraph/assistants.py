@@ -213,6 +213,19 @@ async def schemas(assistant_id: AssistantId, service: ServiceDep, caller: Caller
     }
 
 
+@router.get("/assistants/{assistant_id}/rights")
+async def rights(assistant_id: AssistantId, service: ServiceDep, caller: CallerDep) -> Json:
+    """What clients may change on the graph's threads: state keys, steps to jump to and to write as."""
+    graph_spec = await _graph_spec(assistant_id, service, caller)
+    changeable = graph_spec.rights
+    return {
+        "graph_id": graph_spec.name,
+        "keys": sorted(changeable.keys),
+        "goto": sorted(changeable.goto),
+        "as_node": sorted(changeable.as_node),
+    }
+
+
 @router.get("/assistants/{assistant_id}/subgraphs")
 async def subgraphs(
     assistant_id: AssistantId, service: ServiceDep, caller: CallerDep, recurse: bool = False

@@ -1,6 +1,6 @@
-"""Routes of facts: list those that contradict each other, and those to look up again.
+"""Routes of facts: list those about a name, those that contradict each other, and those to look up again.
 
-Both read all facts, which takes seconds where there are many: they are for keys of scope `learn`.
+The latter two read all facts, which takes seconds where there are many: they are for keys of scope `learn`.
 """
 
 import asyncio
@@ -20,6 +20,18 @@ from memory.records.knowledge import Fact
 
 router = APIRouter(prefix="/v1/memory", tags=["memory"], dependencies=[Depends(reject_nul)])
 Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/facts", responses=openai_errors(422, 503))
+async def about(
+    service: ServiceDep,
+    access: AccessDep,
+    about: Annotated[str, Query(min_length=1, max_length=500)],
+    domain: Domain | None = None,
+    limit: Limit = 100,
+) -> list[Fact]:
+    """Facts whose subject or object is this name, ignoring case, plural and article; as subject first."""
+    return list(await service.runtime.semantic.about([about], access=access, domain=domain, limit=limit))
 
 
 class Conflicts(BaseModel):

@@ -86,6 +86,6 @@ async def test_a_chat_key_sees_what_it_may_do_and_no_more(browse: Browse, runtim
         await console.use_key(chat)
         await page.get_by_text("You are ada. You may: chat.").wait_for()
         shown = await page.get_by_role("tab").all_text_contents()
-        assert [name.strip() for name in shown] == ["Chat", "Memory", "Health"]
+        assert [name.strip() for name in shown] == ["Chat", "Time travel", "Memory", "Health"]
         await console.ask("What does a borrow prevent?")
         assert not await page.get_by_role("button", name="Teach me this").is_visible()

@@ -65,7 +65,7 @@ async def test_a_learner_merges_and_dismisses_gaps_and_sees_no_page_of_admins(
         await page.get_by_text("You are ada. You may: chat, annotate, learn.").wait_for()
         shown = await page.get_by_role("tab").all_text_contents()
         assert [name.strip() for name in shown] == [
-            "Chat", "Learn runs", "Memory", "Gaps", "Annotation", "Nights", "Health"
+            "Chat", "Learn runs", "Time travel", "Memory", "Gaps", "Annotation", "Nights", "Health"
         ]  # fmt: skip
         async with httpx.AsyncClient(base_url=console.url, headers=learner) as client:
             for question in ("What is a quoll?", "What is a numbat?", "What is a numbat?"):

@@ -188,3 +188,12 @@ async def test_no_client_changes_or_enters_a_night(serve: Serve) -> None:
             assert (await client.post(f"/threads/{thread}/state", json=written)).status_code == 422
         jump = {"assistant_id": "night", "command": {"goto": "deploy"}}
         assert (await client.post(f"/threads/{thread}/runs", json=jump)).status_code == 422
+
+
+async def test_a_graph_says_what_clients_may_change(learner: tuple[httpx.AsyncClient, str]) -> None:
+    client, _ = learner
+    rights = (await client.get("/assistants/learn/rights")).json()
+    assert rights["graph_id"] == "learn"
+    assert {"findings", "draft"} <= set(rights["keys"])
+    assert not {"approval", "curriculum", "outcome"} & set(rights["keys"])
+    assert not set(ACTING) & {*rights["goto"], *rights["as_node"]}

@@ -177,6 +177,25 @@ async def test_contradicting_facts_are_listed_to_those_who_may_read_both(
     assert (await client.get(f"{PATH}/conflicts", params=other, headers=keys["ben"])).json()["total"] == 0
 
 
+async def test_facts_about_a_name_are_those_that_the_caller_may_read(
+    client: httpx.AsyncClient, runtime: Runtime, keys: dict[str, dict[str, str]]
+) -> None:
+    texts = ("The kettle is a vessel.", "A cook buys kettles.", "The spoon is a tool.")
+    said = [fact("kettle", "is", "a vessel", texts[0]), fact("cook", "buys", "Kettles", texts[1])]
+    spoon = fact("spoon", "is", "a tool", texts[2])
+    hidden = fact("kettle", "costs", "nine pounds", "The kettle costs nine pounds.")
+    await runtime.semantic.add([*said, spoon, hidden.model_copy(update={"owner": "ben"})])
+    about = {"about": "The kettle"}
+    for owner, relations in (("cy", ["is", "buys"]), ("ben", ["is", "costs", "buys"])):
+        found = (await client.get(f"{PATH}/facts", params=about, headers=keys[owner])).json()
+        assert sorted(each["relation"] for each in found) == sorted(relations)
+        assert found[-1]["relation"] == "buys"
+    limited = await client.get(f"{PATH}/facts", params=about | {"limit": 1}, headers=keys["cy"])
+    assert len(limited.json()) == 1
+    elsewhere = await client.get(f"{PATH}/facts", params=about | {"domain": "x"}, headers=keys["cy"])
+    assert elsewhere.json() == []
+
+
 async def test_old_states_are_listed_and_past_events_are_not(
     client: httpx.AsyncClient, runtime: Runtime, keys: dict[str, dict[str, str]]
 ) -> None:
@@ -195,8 +214,8 @@ async def test_old_states_are_listed_and_past_events_are_not(
     assert elsewhere.json()["total"] == 0
 
 
-@pytest.mark.parametrize("listing", ["conflicts", "stale"])
-async def test_listings_that_read_all_facts_need_the_scope_learn(
+@pytest.mark.parametrize("listing", ["conflicts", "stale", "facts?about=kettle"])
+async def test_listings_of_facts_need_the_scope_learn(
     client: httpx.AsyncClient, keys: dict[str, dict[str, str]], listing: str
 ) -> None:
     assert (await client.get(f"{PATH}/{listing}", headers=keys["ada"])).status_code == 403

@@ -1,0 +1,44 @@
+"""Facts and the past on the page of memory, in a browser, from documents that were really read."""
+
+import httpx
+import pytest
+
+from tests.api.console.conftest import Browse
+
+pytestmark = pytest.mark.services
+
+
+async def test_facts_are_drawn_contradictions_listed_and_the_past_searched(browse: Browse) -> None:
+    async with browse() as console:
+        page = console.page
+        async with httpx.AsyncClient(base_url=console.url, timeout=120) as client:
+            for source, year in (("old<b>.md", 1962), ("new.md", 1971)):
+                text = f"# Kettle\n\nThe brass kettle was built in {year}. The brass kettle is a vessel."
+                reply = await client.post(
+                    "/v1/documents",
+                    params={"source": source},
+                    content=text.encode(),
+                    headers={"content-type": "text/markdown"},
+                )
+                assert reply.is_success, reply.text
+
+        await console.open_tab("Memory")
+        await page.get_by_label("Facts about").fill("the brass kettle")
+        await page.get_by_role("button", name="Draw its facts").click()
+        await page.locator("#neighbourhood svg").get_by_text("vessel").first.wait_for()
+        await page.get_by_role("region", name="Facts about it").get_by_text("old<b>.md").first.wait_for()
+        await page.get_by_role("button", name="Show contradicting facts").click()
+        conflicts = page.get_by_role("region", name="Contradicting facts")
+        await conflicts.get_by_text("built in 1962").wait_for()
+        assert "built in 1971" in await conflicts.inner_text()
+        await page.get_by_role("button", name="Show stale facts").click()
+        await page.get_by_text("ingest a newer document under the same name").wait_for()
+
+        await page.get_by_label("Search for").fill("brass kettle")
+        await page.get_by_label("As of").fill("yesterday")
+        await page.get_by_role("button", name="Search", exact=True).click()
+        await page.get_by_text("As of: write a date such as").wait_for()
+        await page.get_by_label("As of").fill("2001-02-03")
+        await page.get_by_role("button", name="Search", exact=True).click()
+        await page.get_by_text("Nothing was found.").wait_for()
+        assert console.dialogs == []
