@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from agent.chat.abstention import disagreement_text, quotation_text, reply_language
 from agent.chat.conversation import question_index
 from agent.chat.sentence_candidates import SentenceCandidate, name_roots, rerank, shortlist, word_roots
-from agent.chat.support import contradicts, is_extract, supports
+from agent.chat.support import contradicts, supports
 from agent.engines.base import Reply, Sampling
 from agent.errors import PromptTooLong
 from agent.grading import admits_ignorance
@@ -39,8 +39,8 @@ MAX_ANSWER_TOKENS = 96
 MIN_CLAUSE_WORDS = 3
 """Minimum number of words of a sentence after its end is cut off."""
 READS = 0.9
-"""Share of reading questions (`ModelCard.reading`) from which a model's paraphrases of sources are trusted.
-Of SmolLM2-135M, which answers .73, 17 of 60 graded paraphrases said something else."""
+"""Share of reading questions (`ModelCard.reading`) from which a model may answer from sources in its own
+words. Of SmolLM2-135M, which answers .73, 11 of 60 graded answers said something else than their source."""
 CONTEXT_SHARE = 0.5
 """Largest share of the model's context for sources; the rest is for the conversation and the answer."""
 LETTERS_PER_TOKEN = 3
@@ -82,18 +82,18 @@ async def answer_from_sources(
 ) -> SourcedAnswer | None:
     """Answers `question`, the conversation's last question made self-contained; None if no source does.
 
-    `max_tokens` limits the model's reply; quotations are not cut. A conversation that leaves no room for
-    sources in the model's context is answered with a quotation. Raises what `ask` raises, except
-    PromptTooLong.
+    A model that reads badly, by its card, is not asked, but the source quoted; likewise if the conversation
+    leaves no room for sources in the model's context. `max_tokens` limits the model's reply; quotations are
+    not cut. Raises what `ask` raises, except PromptTooLong.
     """
     candidates = shortlist(question, findings)
     if not candidates or candidates[0].chance < MIN_CHANCE:
         return None
     limits = (card.answer_tokens, MAX_ANSWER_TOKENS, max_tokens or MAX_ANSWER_TOKENS)
     sampling = Sampling(max_tokens=min(limits))
-    pending = asyncio.ensure_future(
-        _reply(sources_prompt(question, messages, candidates, card), sampling, ask)
-    )
+    reads = card.reading is not None and card.reading >= READS
+    prompt = sources_prompt(question, messages, candidates, card) if reads else None
+    pending = asyncio.ensure_future(_reply(prompt, sampling, ask))
     try:  # the model answers while the sentences are reranked, which takes as long as retrieval
         ranked = await asyncio.to_thread(rerank, question, candidates, embedder)
         likely = [c for c in ranked if c.chance >= MIN_CHANCE]
@@ -117,7 +117,6 @@ async def answer_from_sources(
             ranked,
             embedder,
             card.declines,
-            paraphrases=card.reading is not None and card.reading >= READS,
         )
         if supported is not None:
             text, citations = supported
@@ -161,7 +160,7 @@ def check_against_sources(
 
 
 async def _reply(messages: Sequence[BaseMessage] | None, sampling: Sampling, ask: AskModel) -> Reply | None:
-    """The model's reply, or None if the prompt does not fit into its context."""
+    """The model's reply; None without a prompt, or if it does not fit into the model's context."""
     if messages is None:
         return None
     try:
@@ -242,15 +241,12 @@ def supported_statements(
     ranked: Sequence[SentenceCandidate],
     embedder: Embedder,
     declines: Sequence[str],
-    *,
-    paraphrases: bool = True,
 ) -> tuple[str, tuple[Citation, ...]] | None:
     """The supported statements of the reply, with their citations; None if nothing is left.
 
     Only sentences with the most names of the question can support a statement, because "It is 55." does not
-    say what it is about. Without `paraphrases`, a statement has to use the words of its sentence in their
-    order, unless it is in another language. Words dictated by the system prompt are kept without support.
-    Blocks if it has to compute embeddings.
+    say what it is about. Words dictated by the system prompt are kept without support. Blocks if it has to
+    compute embeddings.
     """
     if not reply.strip() or admits_ignorance(reply, declines):
         return None
@@ -269,7 +265,7 @@ def supported_statements(
                 nearby=_nearby(candidate),
                 likeness=likeness if claim == reply[start:end] else None,
                 translated=bool(system) or is_foreign(question),
-            ) and (paraphrases or is_foreign(claim) or is_extract(candidate.reading, claim, question)):
+            ):
                 supported.append(claim)
                 cited.setdefault((candidate.passage.id, candidate.start), candidate.citation)
                 break

@@ -16,7 +16,7 @@ from agent.chat.sentence_candidates import (
     strip_ending,
     word_roots,
 )
-from memory.language.content_words import CLOSED_CLASS, is_foreign
+from memory.language.content_words import is_foreign
 from memory.language.lexicon import languages_by_words
 from memory.language.text import words
 
@@ -123,18 +123,6 @@ def supports(
     if _share(new, own) >= SAME_WORDS:
         return True
     return _share(new, own) >= SIMILAR_WORDS and likeness is not None and likeness(claim, sentence) >= ALIKE
-
-
-def is_extract(sentence: str, claim: str, question: str) -> bool:
-    """Whether the claim's content words that the question lacks follow each other in the sentence too."""
-    known = word_roots(question)
-    said, written = (
-        [strip_ending(word) for word in words(text) if word not in CLOSED_CLASS] for text in (claim, sentence)
-    )
-    new = [root for root in said if root not in known]
-    unknown = [root for root in written if root not in known]
-    starts = range(len(unknown) - len(new) + 1)
-    return bool(new) and any(unknown[start : start + len(new)] == new for start in starts)
 
 
 def contradicts(first: str, second: str) -> bool:

@@ -50,6 +50,7 @@ def card(**changes: object) -> ModelCard:
         ),
         verdict="go",
         reasons=("made for a test",),
+        reading=1.0,
     ).model_copy(update=changes)
 
 

@@ -41,7 +41,7 @@ async def answered(
     before: Sequence[BaseMessage] = (),
     after: Sequence[BaseMessage] = (),
     max_tokens: int | None = None,
-    reading: float | None = None,
+    reading: float | None = 1.0,
 ) -> SourcedAnswer | None:
     """The answer over documents of these texts, by a model that always gives this reply."""
     episodic, semantic = VolatileEpisodicMemory(EMBEDDER), VolatileSemanticMemory()
@@ -95,7 +95,9 @@ async def test_where_the_model_fails_to_say_it_the_sentence_is_quoted(reply: str
 
 
 @pytest.mark.parametrize(("reading", "quoted"), [(None, True), (0.7, True), (0.95, False)])
-async def test_only_a_model_that_reads_well_may_paraphrase(reading: float | None, quoted: bool) -> None:
+async def test_only_a_model_that_reads_well_answers_in_its_own_words(
+    reading: float | None, quoted: bool
+) -> None:
     text = "At a meeting in Lerwick in 1755, Tolland laid out plans for the harbour."
     reply = "Tolland laid out plans in Lerwick at a meeting in 1755."
     answer = await answered("What did Tolland do?", reply, text, reading=reading)

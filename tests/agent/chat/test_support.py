@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.chat.support import contradicts, is_extract, quantities, supports
+from agent.chat.support import contradicts, quantities, supports
 from memory.language.content_words import is_foreign
 
 ROW = "Device: Quorbin; Maximum load: 40 kilograms; Voltage: 12 volts"
@@ -173,18 +173,3 @@ def test_a_decimal_comma_is_no_other_number() -> None:
 )
 def test_a_huge_run_of_numbers_is_read_in_time(text: str) -> None:
     assert quantities(text)
-
-
-@pytest.mark.parametrize(
-    ("claim", "extract"),
-    [
-        ("Forty kilograms.", True),
-        ("The Quorbin can lift forty kilograms in the harbour.", True),
-        ("The Quorbin lifts forty kilograms of coal.", False),
-        ("In the harbour, forty kilograms.", False),
-        ("Yes.", False),
-    ],
-)
-def test_an_extract_has_the_new_words_of_its_sentence_in_their_order(claim: str, extract: bool) -> None:
-    sentence = "The Quorbin lifts forty kilograms in the harbour of Lerwick."
-    assert is_extract(sentence, claim, "How much can the Quorbin lift?") is extract
