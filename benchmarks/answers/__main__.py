@@ -13,6 +13,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from agent.chat.answer_from_sources import SourcedAnswer, answer_from_sources
 from agent.chat.model_calls import with_length_limit
+from agent.concurrency import gather_limited
 from agent.engines.base import GREEDY, Engine, Reply, Sampling
 from agent.engines.local import LocalEngine
 from agent.learning.exploration import FIRST_PASSAGES
@@ -193,7 +195,9 @@ async def measure(data: Path, model: AddedModel, home: Path, count: int) -> Resu
     sample = random.Random(5).sample(questions, min(UNANSWERABLE_QUESTIONS, count))
     without_passage = await answer_all(squad_bench, [q.without_passage() for q in sample])
     baseline_questions = questions[:: max(1, count // BASELINE_QUESTIONS)]
-    baseline = await asyncio.gather(*(squad_bench.baseline(q, q.passage) for q in baseline_questions))
+    baseline = await gather_limited(
+        (partial(squad_bench.baseline, q, q.passage) for q in baseline_questions), CONCURRENCY
+    )
     times = await squad_bench.added_ms(random.Random(6).sample(questions, min(TIMED_QUESTIONS, count)))
     manuals_bench = await open_bench(data, "manuals", engine, card, embedder, home)
     on_manuals = await answer_all(manuals_bench, manuals(data))
