@@ -376,10 +376,12 @@ def _policy(state: ChatState, runtime: Runtime) -> str:
 def _abstain(state: ChatState, reason: AbstentionReason) -> Update:
     """Abstains in the service's own words, which are not subject to the caller's max_tokens."""
     language = reply_language(state["messages"])
-    text, closest = abstention_text(reason, language), state.get("closest")
-    if closest is not None:
-        text = f"{text}\n\n{closest_text(closest, language)}"
-    return {"outcome": "abstained", "answer": text, "finish_reason": "stop"}
+    update: Update = {"outcome": "abstained", "finish_reason": "stop"}
+    text, closest = abstention_text(reason, language), state["closest"]
+    if closest is None:
+        return update | {"answer": text}
+    text = f"{text}\n\n{closest_text(closest.text, language)}"
+    return update | {"answer": text, "citations": (closest.citation,)}
 
 
 async def _unanswered(findings: Findings, state: ChatState, runtime: Runtime) -> Update:

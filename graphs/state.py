@@ -15,6 +15,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from agent.chat.abstention import AbstentionReason
+from agent.chat.no_answer import Closest
 from agent.chat.routing import Route, Routes
 from agent.engines.base import Engine, FinishReason, Reply, Sampling, ToolCall
 from agent.experiments.active import ActiveExperiments
@@ -344,8 +345,8 @@ class ChatState(TypedDict, total=False):
     """The rewording that was answered, if any."""
     reason: AbstentionReason | None
     """Why the sources did not help, or that they contradict each other."""
-    closest: str | None
-    """A quotation that comes near to an answer, if none answers."""
+    closest: Closest | None
+    """What comes nearest to an answer, if no source answers."""
     doubtful: tuple[str, ...]
     """Keywords of the question and of unsure tokens in the answer."""
     citations: tuple[Citation, ...]

@@ -58,14 +58,16 @@ def closest_text(quotation: str, language: str) -> str:
     return _TEXTS.get(language, _TEXTS[FALLBACK_LANGUAGE])["closest"].format(quotation)
 
 
+def abstention_texts() -> tuple[str, ...]:
+    """The replies instead of an answer, for every reason in every language."""
+    reasons = get_args(AbstentionReason)
+    return tuple(abstention_text(reason, language) for reason in reasons for language in LANGUAGES)
+
+
 def is_abstention(answer: str) -> bool:
     """Whether the answer is the service's own abstention, in any of its languages."""
     text = " ".join(answer.split())
-    return any(
-        text.startswith(" ".join(abstention_text(reason, language).split()))
-        for language in LANGUAGES
-        for reason in get_args(AbstentionReason)
-    )
+    return text.startswith(abstention_texts())
 
 
 def caution_text(language: str) -> str:

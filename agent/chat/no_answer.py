@@ -5,7 +5,8 @@ from agent.chat.answer_from_sources import quotation
 from agent.chat.sentence_candidates import rerank, shortlist
 from memory.embedding.embedder import Embedder
 from memory.language.content_words import content_words, coverage
-from memory.records.knowledge import Findings
+from memory.records.base import Record
+from memory.records.knowledge import Citation, Findings
 
 TOPICAL_COVERAGE = 0.5
 """Share of a question's content words in a passage, from which on the passage counts as about it."""
@@ -14,16 +15,24 @@ MIN_CLOSEST = 0.02
 declined, and the closest sentence answers each of them."""
 
 
+class Closest(Record):
+    """What comes nearest to an answer."""
+
+    text: str
+    """Quoted, with the title of its document."""
+    citation: Citation
+
+
 def no_answer(
     question: str, findings: Findings, embedder: Embedder, language: str
-) -> tuple[AbstentionReason, str | None]:
-    """Whether any source is about the question at all, and a quotation of what comes nearest to an answer.
+) -> tuple[AbstentionReason, Closest | None]:
+    """Whether any source is about the question at all, and what comes nearest to an answer.
 
     Search by meaning finds passages for any question. Blocks, because it computes embeddings.
     """
     ranked = rerank(question, shortlist(question, findings), embedder)
     if ranked and ranked[0].chance >= MIN_CLOSEST:
-        return "sources_silent", quotation(ranked[0], language)
+        return "sources_silent", Closest(text=quotation(ranked[0], language), citation=ranked[0].citation)
     words = content_words(question)
     passages = (hit.passage for hit in findings.evidence)
     on_topic = any(coverage(words, f"{p.title} {p.section} {p.text}") >= TOPICAL_COVERAGE for p in passages)

@@ -78,8 +78,8 @@ _NAME = re.compile(
 class SentenceCandidate(Record):
     """A sentence, list item, table row or code block of a passage, at `passage.text[start:end]`.
 
-    A sentence that ends in a colon goes on to the end of the list, table or code block that it introduces,
-    and one before a sentence in parentheses to the end of that.
+    A sentence that ends in a colon goes on to the end of the list, table or code block that it introduces, if
+    that is not too long, and one before a sentence in parentheses to the end of that.
     """
 
     passage: Passage
@@ -98,7 +98,8 @@ class SentenceCandidate(Record):
     def overlaps(self, other: "SentenceCandidate") -> bool:
         """Whether both share text, as a list does with its items."""
         mine, theirs = self.citation, other.citation
-        return mine.source == theirs.source and mine.start < theirs.end and theirs.start < mine.end
+        same = (mine.source, mine.domain, mine.owner) == (theirs.source, theirs.domain, theirs.owner)
+        return same and mine.start < theirs.end and theirs.start < mine.end
 
     @property
     def text(self) -> str:
@@ -179,16 +180,20 @@ def readable_text(passage: Passage, start: int, end: int) -> str:
 
 
 def _sentences(passage: Passage) -> list[tuple[int, int, str]]:
-    spans = [
-        (start, end)
-        for start, end in quotable(passage.text)
-        if end - start <= LONGEST_CODE or not passage.text.startswith("`" * 3, start)
-    ]
+    spans = list(quotable(passage.text))
     found = []
-    for index, (start, _) in enumerate(spans):
-        parts = spans[index : index + 1 + _introduced(passage.text, spans[index:])]
-        found.append((start, parts[-1][1], _joined(readable_text(passage, *part) for part in parts)))
+    for index, span in enumerate(spans):
+        if _is_long_code(passage.text, span):
+            continue
+        count, whole = _introduced(passage.text, spans[index:])
+        parts = spans[index : index + 1 + count]
+        reading = _joined(readable_text(passage, *part) for part in parts)
+        found.append((span[0], parts[-1][1], reading if whole else f"{reading} ..."))
     return found
+
+
+def _is_long_code(text: str, span: tuple[int, int]) -> bool:
+    return text.startswith("`" * 3, span[0]) and span[1] - span[0] > LONGEST_CODE
 
 
 def _joined(readings: Iterable[str]) -> str:
@@ -199,11 +204,12 @@ def _joined(readings: Iterable[str]) -> str:
     return line
 
 
-def _introduced(text: str, spans: Sequence[tuple[int, int]]) -> int:
-    """How many of the spans after the first one belong to it.
+def _introduced(text: str, spans: Sequence[tuple[int, int]]) -> tuple[int, bool]:
+    """How many of the spans after the first one belong to it, and whether these are all that do.
 
-    After a colon the block that it introduces, which may begin after blank lines and ends at the next one;
-    and a sentence in parentheses, such as "(Default 100)", belongs to the one before it.
+    After a colon the block that it introduces, which may begin after blank lines and ends at the next one
+    that is not between list items; and a sentence in parentheses, such as "(Default 100)", belongs to the one
+    before it. What is longer than LONGEST_INTRODUCED is cut, and so is code that is not quoted.
     """
     start, end = spans[0]
     colon = text.startswith(_COLONS, end - 1)
@@ -212,21 +218,24 @@ def _introduced(text: str, spans: Sequence[tuple[int, int]]) -> int:
         gap = text[before[1] : after[0]]
         blank = _BLANK_LINE.search(gap) is not None
         aside = not blank and text[after[0]] == "(" and text[: after[1]].rstrip(".").endswith(")")
-        ended = _HEADING.search(gap) is not None or (blank and count > 0)
-        if ended or not (colon or aside) or after[1] - start > LONGEST_INTRODUCED:
+        ended = blank and count > 0 and not _ITEM.search(gap)
+        if ended or _HEADING.search(gap) or not (colon or aside):
             break
+        if after[1] - start > LONGEST_INTRODUCED or _is_long_code(text, after):
+            return count, False
         count += 1
-    return count
+    return count, True
 
 
 def knows_names(question: str, passages: Sequence[Passage]) -> bool:
     """Whether every name that is asked about occurs in a passage or its headings, perhaps spelt otherwise.
 
-    What people tell before they ask ("I run it on a Mac. Which port ...?") does not count, nor do months,
-    days and names of fewer than SHORTEST_NAME letters, such as units. True for a question in another
-    language, where names and nouns look alike or are translated.
+    Beside a sentence with a question mark ("I run it on a Mac. Which port ...?") the others do not count, nor
+    do months, days and names of fewer than SHORTEST_NAME letters, such as units. True where names and nouns
+    look alike: if most words have capitals, and for a question that is plainly in another language.
     """
-    if is_foreign(question):
+    capitals = [word[0].isupper() for word in question.split() if word[0].isalpha()]
+    if is_foreign(question) or sum(capitals) > len(capitals) / 2:
         return True
     known = word_roots(" ".join(f"{p.title} {p.section} {p.text}" for p in passages))
     parts = [question[start:end] for start, end in sentences(question)]
@@ -280,6 +289,7 @@ def _parts(word: str) -> tuple[str, ...]:
 _COLONS = (":", "\uff1a")
 _MARKS = (*_COLONS, ".", "!", "?", ";", ",", "\u3002")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_ITEM = re.compile(r"\n[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+$")
 _HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]", re.MULTILINE)
 _UNSPACED = "\u0e00"
 """Thai and, from U+2E80, Chinese, Japanese and Korean characters."""

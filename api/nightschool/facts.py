@@ -1,6 +1,6 @@
 """Routes of facts: list those about a name, those that contradict each other, and those to look up again.
 
-The latter two read all facts, which takes seconds where there are many: they are for keys of scope `learn`.
+They are for keys of scope `learn`; the latter two read all facts, which takes seconds where there are many.
 """
 
 import asyncio

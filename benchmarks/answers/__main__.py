@@ -58,7 +58,7 @@ GOALS = {
     "squad: answer or quote holds the gold answer": Goal(at=">=", bound=0.75),
     "squad: own words hold the gold answer": Goal(at=">=", bound=0.50),
     "unanswerable declined": Goal(at=">=", bound=0.80),
-    "supported": Goal(at=">=", bound=0.98),
+    "supported, by hand": Goal(at=">=", bound=0.98),
     "added ms, p50": Goal(at="<=", bound=60),
 }
 
@@ -209,7 +209,7 @@ async def measure(data: Path, model: AddedModel, home: Path, count: int) -> Resu
     figures["added ms, p50"], figures["added ms, p95"] = map(float, np.percentile(times, [50, 95]))
     to_grade = _grading_sample([*on_squad, *on_manuals])
     _write_lines(home / "to_grade.jsonl", to_grade)
-    figures |= _support_figures(to_grade, _answers([*on_squad, *on_manuals]))
+    figures |= _support_figures(to_grade)
     return _result(time.perf_counter() - start, figures, on_squad, without_passage, on_manuals)
 
 
@@ -221,8 +221,7 @@ def with_grades(last_run: dict[str, Any], home: Path) -> Result:
     on_squad = [result for result in all_squad if result.question.without is None]
     without_passage = [result for result in all_squad if result.question.without is not None]
     on_manuals = [result for result in results if result.question.kind != "squad"]
-    answered = [*on_squad, *on_manuals]
-    figures = last_run["figures"] | _support_figures(_grading_sample(answered), _answers(answered))
+    figures = last_run["figures"] | _support_figures(_grading_sample([*on_squad, *on_manuals]))
     return _result(last_run["seconds"], figures, on_squad, without_passage, on_manuals)
 
 
@@ -323,23 +322,16 @@ def _grading_sample(results: Sequence[QuestionResult]) -> list[SupportGrade]:
     ]
 
 
-def _answers(results: Sequence[QuestionResult]) -> list[SourcedAnswer]:
-    return [result.answer for result in results if result.answer is not None]
-
-
-def _support_figures(sample: Sequence[SupportGrade], answers: Sequence[SourcedAnswer]) -> dict[str, float]:
-    """The share of answers that their citations support: quotations, and of the others the share of the
-    sample that was graded so by hand. Nothing if the sample is not graded yet."""
-    quoted = _share(answer.quoted for answer in answers)
-    if not sample:
-        return {"supported": quoted}
+def _support_figures(sample: Sequence[SupportGrade]) -> dict[str, float]:
+    """The share of supported answers, if there are any and the whole sample has been graded."""
+    if not sample or not GRADES.is_file():
+        return {}
     lines = GRADES.read_text(encoding="utf-8").splitlines()
     grades = {(g.question, g.answer, g.quotes): g for g in map(SupportGrade.model_validate_json, lines)}
     graded = [grades[key] for g in sample if (key := (g.question, g.answer, g.quotes)) in grades]
     if len(graded) < len(sample):
         return {}
-    share = _share(g.supported for g in graded)
-    return {"supported": quoted + (1 - quoted) * share, "judged by hand": len(graded)}
+    return {"supported, by hand": _share(g.supported for g in graded), "judged by hand": len(graded)}
 
 
 def _rank(question: Question, hits: Sequence[Evidence]) -> int | None:

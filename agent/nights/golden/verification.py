@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 
-from agent.chat.abstention import AbstentionReason, abstention_text, caution_text, detect_language
+from agent.chat.abstention import abstention_texts, caution_text, detect_language
 from agent.chat.followup import needs_context
 from agent.chat.format_directives import dictates_form
 from agent.chat.sentence_candidates import keyword_roots, name_roots, word_roots
@@ -240,13 +240,9 @@ def _nearby(citation: Citation, candidate: GoldenCandidate) -> str:
 @cache
 def _own_texts() -> tuple[str, ...]:
     """The service's own replies, normalised."""
-    texts = [abstention_text(reason, language) for reason in _REASONS for language in LANGUAGES]
-    return tuple(map(normalise, [*texts, *(caution_text(language) for language in LANGUAGES)]))
+    return tuple(map(normalise, [*abstention_texts(), *map(caution_text, LANGUAGES)]))
 
 
 def _likeness(embedder: Embedder, first: str, second: str) -> float:
     one, two = embedder.embed([first, second])
     return float(one @ two)
-
-
-_REASONS: tuple[AbstentionReason, ...] = ("no_sources", "sources_silent", "sources_disagree")

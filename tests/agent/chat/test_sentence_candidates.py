@@ -81,12 +81,37 @@ def test_of_a_list_and_its_items_only_the_better_is_a_candidate() -> None:
     assert not any(one.overlaps(other) for n, one in enumerate(found) for other in found[n + 1 :])
 
 
+def test_a_list_with_blank_lines_between_its_items_is_whole() -> None:
+    text = "These are allowed:\n\n- Alpha\n\n- Beta\n\nOthers are not."
+    assert candidates("What is allowed?", text)[0].reading == "These are allowed: Alpha; Beta"
+
+
+def test_nothing_is_read_over_code_that_is_too_long_to_quote() -> None:
+    text = f"Run this:\n\n```\n{'lamp up ' * 80}\n```\n\nThen wait a minute."
+    best = candidates("What do I run?", text)[0]
+    assert best.reading == "Run this: ..."
+    assert best.citation.quote == "Run this:"
+
+
+def test_documents_of_the_same_name_and_different_owners_are_different() -> None:
+    texts = ("The maximum load of the crane is 40 kg.", "The maximum load of the crane is 55 kg.")
+    found = tuple(
+        Evidence(
+            passage=passage(text, source="a.md").model_copy(update={"owner": owner}), score=0.8, found_by=()
+        )
+        for text, owner in zip(texts, ("ann", None), strict=True)
+    )
+    question = "What is the maximum load of the crane?"
+    assert len(shortlist(question, Findings(query=question, evidence=found))) == 2
+
+
 def test_a_long_list_is_cut_between_its_items() -> None:
     items = [f"the lamp number {n} of the harbour" for n in range(100)]
     text = "These lamps are lit:\n\n" + "".join(f"- {item}\n" for item in items)
     best = candidates("Which lamps are lit?", text)[0]
     assert best.end - best.start <= LONGEST_INTRODUCED
-    assert best.reading.rpartition("; ")[2] in items
+    assert best.reading.removesuffix(" ...").rpartition("; ")[2] in items
+    assert best.reading.endswith(" ...")
 
 
 @pytest.mark.parametrize(
@@ -103,6 +128,7 @@ def test_a_long_list_is_cut_between_its_items() -> None:
         ("who built the lighthouse of aberdeen?", True),
         ("I hear that I've missed it: Is the lighthouse lit on Sundays in May, or on a Monday?", True),
         ("Does `Foghorn` light the harbour?", False),
+        ("How Do I Find The Harbour With My Yacht?", True),
         ("Wer hat den Leuchtturm von Vixmortan und die Brücke gebaut?", True),
     ],
 )

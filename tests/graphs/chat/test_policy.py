@@ -80,7 +80,7 @@ async def test_an_abstention_is_in_the_language_that_was_asked_in_or_for(
     assert turn.answer == abstention_text("no_sources", language)
 
 
-async def test_an_abstention_shows_what_comes_nearest_to_an_answer_but_cites_nothing(
+async def test_an_abstention_shows_and_cites_what_comes_nearest_to_an_answer(
     graph: Chat, runtime: Runtime
 ) -> None:
     text = "If there are twelve or more of you, ring Marjorie Pask five days ahead."
@@ -89,5 +89,7 @@ async def test_an_abstention_shows_what_comes_nearest_to_an_answer_but_cites_not
     assert turn.outcome == "abstained"
     assert turn.answer.startswith(abstention_text("sources_silent", "en"))
     assert turn.answer.endswith(closest_text(f"“{text}” (Visiting)", "en"))
-    assert turn.citations == ()
+    assert [citation.quote for citation in turn.citations] == [text]  # so that forgetting it finds the turn
     assert turn.gap_id is not None
+    told = await say(graph, runtime, "How many bells ring in the tower at noon?", unsure="answer")
+    assert told.citations == ()
