@@ -20,7 +20,7 @@ class Load(Record):
     busiest: float = 0.1
     """Share of a day's turns in its busiest hour; an even day has 1/24."""
     unsure: float = 0.2
-    """Share of the turns that are answered from sources, which takes a search and at most a second model call."""
+    """Share of the turns that are answered from sources: a search, and at most a second model call."""
     tokens: int = 120
     """Tokens of an answer."""
     passages: int = 1_000_000
