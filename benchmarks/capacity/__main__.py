@@ -27,7 +27,7 @@ SOURCES = {
     "teach_seconds": ("learning", "seconds per passage", "make bench-learning"),
 }
 """The result, the figure in it and the command behind each coefficient."""
-IN_SECONDS = {"api_turns": lambda ms: 1000 / ms, "search_seconds": lambda ms: ms / 1000}
+CONVERTED = {"api_turns": lambda ms: 1000 / ms, "search_seconds": lambda ms: ms / 1000}
 TEXTS = Path("docs")
 ON_WHAT = (
     "On cores and engines like those that were measured: an engine and a trainer have two cores of a CPU. A"
@@ -84,7 +84,7 @@ def _figure(results: Path, name: str) -> float:
     benchmark, figure, _ = SOURCES[name]
     document: dict[str, Any] = json.loads((results / f"{benchmark}.json").read_text(encoding="utf-8"))
     value = float(document["figures"][figure])
-    return IN_SECONDS[name](value) if name in IN_SECONDS else value
+    return CONVERTED[name](value) if name in CONVERTED else value
 
 
 def _result(load: Load, measured: Coefficients, needs: Sequence[Need], seconds: float) -> Result:

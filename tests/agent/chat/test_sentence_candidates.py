@@ -129,6 +129,9 @@ def test_a_long_list_is_cut_between_its_items() -> None:
         ("I hear that I've missed it: Is the lighthouse lit on Sundays in May, or on a Monday?", True),
         ("Does `Foghorn` light the harbour?", False),
         ("How Do I Find The Harbour With My Yacht?", True),
+        ("When did Operation Vixmortan open?", False),
+        ("What did Queen Vixmortan of Lerwick Harbour open?", False),
+        ("What is Vixmortan", False),
         ("Wer hat den Leuchtturm von Vixmortan und die Brücke gebaut?", True),
     ],
 )
