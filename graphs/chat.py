@@ -3,7 +3,8 @@
 A question is answered by the model without sources. A confident answer of the base model is returned, one of
 an adapter is checked against the sources first. Otherwise the answer comes from sources, or from a rewording
 of the question; if both fail, a gap is opened and the policy decides what is returned. What users ask about
-themselves is answered from what they stated, see `recall`.
+themselves is answered from what they stated, see `recall`; what a night has answered better, as it did, see
+`archive`.
 
 Streaming changes nothing but that text which has been sent is not replaced.
 """
@@ -18,6 +19,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agent.engines.base import GREEDY, Sampling, Token
 from graphs import chat_steps as steps
+from graphs.archive import or_archived
 from graphs.recall import or_recall
 from graphs.state import ChatState, Runtime
 from graphs.traced import add_step
@@ -38,7 +40,7 @@ async def by_intent(state: ChatState) -> Literal["converse", "answer"]:
 async def after_answer(state: ChatState) -> Literal["check", "consult", "open_gap", "remember"]:
     """Returns or checks a confident answer; looks up an unsure or a bad one, unless it was streamed already.
 
-    What the user stated themselves is returned as it is.
+    What the user stated themselves, or a night has archived, is returned as it is.
     """
     if state["outcome"] == "answered_from_sources":
         return "remember"
@@ -79,7 +81,7 @@ def build() -> StateGraph[ChatState, Runtime, ChatState, ChatState]:
     add_step(graph, "understand", steps.understand)
     add_step(graph, "route", steps.choose_route)
     add_step(graph, "converse", or_recall(steps.converse))
-    add_step(graph, "answer", or_recall(steps.answer))
+    add_step(graph, "answer", or_recall(or_archived(steps.answer)))
     add_step(graph, "check", steps.check)
     add_step(graph, "consult", or_recall(steps.consult))
     add_step(graph, "reword", steps.reword)

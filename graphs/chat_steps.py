@@ -17,7 +17,6 @@ from agent.chat.abstention import (
     reply_language,
 )
 from agent.chat.answer_from_sources import answer_from_sources, check_against_sources
-from agent.chat.archived_answers import archived_answer
 from agent.chat.conversation import prompt_messages, question_of, with_question
 from agent.chat.followup import make_standalone
 from agent.chat.format_directives import dictates_form
@@ -33,6 +32,7 @@ from agent.grading import admits_ignorance
 from agent.learning import gaps
 from agent.learning.exploration import look_up
 from agent.nights.scoring.live import worth_a_second_attempt
+from graphs.archive import archived_update
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
 from graphs.turn_log import interaction_of, scrubbed
@@ -41,7 +41,6 @@ from memory.errors import UnknownAdapter
 from memory.language.content_words import content_words
 from memory.records.interactions import Intent, Uncertainty
 from memory.records.knowledge import Findings
-from memory.records.nights import ArchivedAnswer
 
 
 async def understand(state: ChatState, runtime: Injected[Runtime]) -> Update:
@@ -198,14 +197,8 @@ async def consult(state: ChatState, runtime: Injected[Runtime]) -> Update:
     question = state["standalone"]
     findings = await _look_up(question, context)
     update: Update = {}
-    archived = await _archived(state, context, findings)
-    if archived is not None:
-        return update | {
-            "outcome": "answered_from_sources",
-            "answer": archived.answer,
-            "citations": archived.citations,
-            "finish_reason": "stop",
-        }
+    if (archived := await archived_update(state, context, findings)) is not None:
+        return archived
 
     async def ask(messages: Sequence[BaseMessage], sampling: Sampling) -> Reply:
         return await _ask(messages, state, context, sampling=sampling)
@@ -336,14 +329,6 @@ async def _look_up(question: str, runtime: Runtime) -> Findings:
     return await look_up(
         question, episodic=runtime.episodic, semantic=runtime.semantic, access=runtime.access
     )
-
-
-async def _archived(state: ChatState, runtime: Runtime, findings: Findings) -> ArchivedAnswer | None:
-    """An archived answer; none where a system prompt may dictate another form or another content."""
-    messages = state["messages"]
-    if prompt_of(state, runtime) is not None or any(isinstance(m, SystemMessage) for m in messages):
-        return None
-    return await archived_answer(state["standalone"], messages, findings, runtime.answers, runtime.access)
 
 
 async def _intent(state: ChatState, runtime: Runtime) -> Intent:

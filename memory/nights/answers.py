@@ -26,6 +26,13 @@ class AnswerArchive(Protocol):
         """
         ...
 
+    async def holds(self, question: str, *, access: Access) -> bool:
+        """Whether an answer to a question of the same words is archived that `access` lets read.
+
+        It is quick, because every question of a chat asks this; only `words` are compared, not symbols.
+        """
+        ...
+
     async def remove(self, ids: Sequence[str]) -> int:
         """Removes the answers with these ids; returns how many there were."""
         ...

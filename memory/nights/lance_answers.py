@@ -13,6 +13,7 @@ from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
 from memory.errors import CorruptRecord
+from memory.language.text import words
 from memory.records.access import Access
 from memory.records.nights import ArchivedAnswer
 from memory.vector_tables import (
@@ -54,6 +55,7 @@ class LanceAnswerArchive:
             embedder.dimension,
             what=_WHAT,
             remedy="remove the folder; the next nights fill it again",
+            others=(pa.field("wording", pa.string()),),
         )
         return cls(table, embedder)
 
@@ -64,7 +66,14 @@ class LanceAnswerArchive:
         questions = [answer.question for answer in unique.values()]
         vectors = await asyncio.to_thread(self._embedder.embed, questions)
         rows = [
-            {"id": a.id, "domain": a.domain, "owner": a.owner, "body": a.model_dump_json(), "vector": vector}
+            {
+                "id": a.id,
+                "domain": a.domain,
+                "owner": a.owner,
+                "body": a.model_dump_json(),
+                "wording": " ".join(words(a.question)),
+                "vector": vector,
+            }
             for a, vector in zip(unique.values(), vectors, strict=True)
         ]
         async with self._write_lock, store_errors(_WHAT):
@@ -90,6 +99,13 @@ class LanceAnswerArchive:
             rows = await query.select(["id", "body", "_distance"]).limit(limit).to_list()
         hits = [(_answer(row), min(1.0, max(0.0, 1.0 - row["_distance"]))) for row in rows]
         return tuple(sorted(hits, key=lambda hit: (-hit[1], hit[0].id)))
+
+    async def holds(self, question: str, *, access: Access) -> bool:
+        where = f"wording = {quoted(' '.join(words(question)))}"
+        if readable := readable_rows(access, None):
+            where = f"{where} AND ({readable})"
+        async with store_errors(_WHAT):
+            return bool(await self._table.count_rows(where))
 
     async def remove(self, ids: Sequence[str]) -> int:
         unique = list(dict.fromkeys(ids))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from memory.embedding.embedder import Embedder, Vectors
+from memory.language.text import words
 from memory.records.access import Access
 from memory.records.nights import ArchivedAnswer
 
@@ -40,6 +41,13 @@ class VolatileAnswerArchive:
         vector = (await asyncio.to_thread(self._embedder.embed, [question]))[0]
         cosines = [(a, min(1.0, max(0.0, float(self._vectors[a.id] @ vector)))) for a in candidates]
         return tuple(sorted(cosines, key=lambda hit: (-hit[1], hit[0].id))[:limit])
+
+    async def holds(self, question: str, *, access: Access) -> bool:
+        wording = words(question)
+        return any(
+            words(a.question) == wording and access.may_read(a.owner, a.domain)
+            for a in self._answers.values()
+        )
 
     async def remove(self, ids: Sequence[str]) -> int:
         known = [id_ for id_ in dict.fromkeys(ids) if id_ in self._answers]

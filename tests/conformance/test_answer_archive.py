@@ -61,6 +61,18 @@ async def test_the_same_question_comes_first_with_a_cosine_of_one(archive: Answe
     assert 0.0 <= hits[1][1] < hits[0][1]
 
 
+async def test_a_question_of_the_same_words_is_held_for_those_who_may_read_it(archive: AnswerArchive) -> None:
+    assert not await archive.holds("What is a borrow?", access=EVERYTHING)
+    await archive.add([BORROW, archived("Who's Ann?", owner="ann")])
+    assert await archive.holds("what is a BORROW", access=EVERYTHING)
+    assert not await archive.holds("What is a move?", access=EVERYTHING)
+    assert not await archive.holds("What is a borrow?", access=Access(closed=frozenset({"rust"})))
+    assert await archive.holds("Who's Ann?", access=Access(owner="ann"))
+    assert not await archive.holds("Who's Ann?", access=Access(owner="bob"))
+    await archive.remove([BORROW.id])
+    assert not await archive.holds("What is a borrow?", access=EVERYTHING)
+
+
 async def test_an_id_that_is_added_again_replaces_the_answer(archive: AnswerArchive) -> None:
     assert await archive.add([BORROW, MOVE]) == 2
     better = BORROW.model_copy(update={"question": "What is a lemur?", "answer": "a primate"})

@@ -1,6 +1,8 @@
 """Chat gives an archived answer again instead of writing a new one, with its citations."""
 
-from agent.engines.scripted import ScriptedEngine
+import pytest
+
+from agent.engines.scripted import Line, ScriptedEngine
 from graphs.chat import Chat
 from graphs.state import Runtime
 from memory.records.knowledge import Citation
@@ -11,6 +13,7 @@ from tests.support.interactions import NOON
 QUESTION = "What is a move?"
 QUOTE = "A move is a transfer of a value to a new owner."
 ANSWER = "A move hands a value over to a new owner."
+SURE = ScriptedEngine(lambda messages: Line(text="a decision", entropy=0.0))
 ARCHIVED = ArchivedAnswer(
     id="n1-i1",
     domain="rust",
@@ -31,7 +34,38 @@ async def test_an_archived_answer_is_given_again_with_its_citations(graph: Chat,
     assert turn.gap_id is None
 
 
-async def test_the_model_is_asked_once_only(graph: Chat, changed: Changed) -> None:
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_a_night_found_better_is_given_though_the_model_is_confident_of_another(
+    graph: Chat, changed: Changed, streamed: bool
+) -> None:
+    runtime = changed(engine=SURE)
+    assert (await say(graph, runtime, QUESTION, streamed=streamed)).answer == "a decision"
+    await runtime.answers.add([ARCHIVED])
+    turn = await say(graph, runtime, "what is a move", streamed=streamed)
+    assert (turn.outcome, turn.answer, turn.citations) == (
+        "answered_from_sources",
+        ANSWER,
+        ARCHIVED.citations,
+    )
+    assert turn.prompt_tokens == turn.completion_tokens == 0
+
+
+async def test_a_confident_answer_stands_where_the_document_of_the_archived_one_is_gone(
+    graph: Chat, changed: Changed
+) -> None:
+    runtime = changed(engine=SURE)
+    await runtime.answers.add([ARCHIVED])
+    await runtime.episodic.remove("rust.md", domain="rust")
+    assert (await say(graph, runtime, QUESTION)).answer == "a decision"
+
+
+async def test_who_names_the_base_model_gets_its_answer(graph: Chat, changed: Changed) -> None:
+    runtime = changed(engine=SURE)
+    await runtime.answers.add([ARCHIVED])
+    assert (await say(graph, runtime, QUESTION, requested=runtime.base_name)).answer == "a decision"
+
+
+async def test_the_model_is_not_asked(graph: Chat, changed: Changed) -> None:
     prompts: list[int] = []
 
     def script(messages: object) -> None:
@@ -40,7 +74,7 @@ async def test_the_model_is_asked_once_only(graph: Chat, changed: Changed) -> No
     runtime = changed(engine=ScriptedEngine(script))
     await runtime.answers.add([ARCHIVED])
     await say(graph, runtime, QUESTION)
-    assert len(prompts) == 1
+    assert not prompts
 
 
 async def test_other_questions_are_answered_from_the_sources_as_before(graph: Chat, runtime: Runtime) -> None:
