@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, AsJson, console, print_json, segment, service
+from api.cli.shell import BAD_INPUT, AsJson, console, print_json, say, segment, service
 from api.cli.shell import stop as fail
 
 if TYPE_CHECKING:
@@ -105,19 +105,23 @@ def check(
 
 
 @app.command()
-def stop(experiment: Id, reason: Annotated[str, typer.Option(help="Why.")]) -> None:
+def stop(experiment: Id, reason: Annotated[str, typer.Option(help="Why.")], as_json: AsJson = False) -> None:
     """Stop an experiment without a winner."""
     with service() as client:
         stopped = client.post(f"/v1/experiments/{segment(experiment)}/stop", {"reason": reason})
-    console().print(f"Experiment {experiment} on {stopped['domain']} is stopped.", markup=False)
+    say(f"Experiment {experiment} on {stopped['domain']} is stopped.", stopped, as_json=as_json)
 
 
 @app.command()
-def coverage(experiment: Id, share: Annotated[float, typer.Argument(help="From 0 to 1.")]) -> None:
+def coverage(
+    experiment: Id,
+    share: Annotated[float, typer.Argument(help="From 0 to 1.")],
+    as_json: AsJson = False,
+) -> None:
     """Change the share of users that take part; nobody moves from one variant to another."""
     with service() as client:
-        client.post(f"/v1/experiments/{segment(experiment)}/coverage", {"coverage": share})
-    console().print(f"Experiment {experiment} covers {share:.0%}.", markup=False)
+        changed = client.post(f"/v1/experiments/{segment(experiment)}/coverage", {"coverage": share})
+    say(f"Experiment {experiment} covers {share:.0%}.", changed, as_json=as_json)
 
 
 def variants(adapters: Sequence[str], prompts: Sequence[str]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, console, disk_trouble, settings, stop
+from api.cli.shell import BAD_INPUT, FAILED, AsJson, disk_trouble, say, settings, stop
 
 NO_GGUF = (
     "GGUF is not written here, because llama.cpp's converter is in no package: export `--format merged`, and"
@@ -23,6 +23,7 @@ def export(
             " same with a Modelfile. `gguf`: says how to convert a merged model, which needs llama.cpp."
         ),
     ] = "peft",
+    as_json: AsJson = False,
 ) -> None:
     """Write an adapter into a folder, with its card; reads the registry in the home folder.
 
@@ -49,4 +50,4 @@ def export(
     except OSError as error:
         stop(disk_trouble(error), FAILED)
     done = f"{name} was exported to {target}: see {target / 'README.md'}"
-    console().print(done, markup=False, soft_wrap=True)
+    say(done, {"adapter": name, "folder": str(target), "format": format}, as_json=as_json)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.shell import AsJson, console, print_json, segment, service
+from api.cli.shell import AsJson, console, print_json, say, segment, service
 
 app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Full name of an adapter, such as rust-v3-1f9c2a7e.")]
@@ -37,30 +37,35 @@ def listing(
 
 
 @app.command()
-def show(name: Name) -> None:
+def show(name: Name, as_json: AsJson = False) -> None:
     """Show an adapter's evaluation and gates."""
     from api.cli.display import show_adapter
 
     with service() as client:
         adapter = client.get(f"/v1/adapters/{segment(name)}")
-    show_adapter(console(), adapter)
+    if as_json:
+        print_json([adapter])
+    else:
+        show_adapter(console(), adapter)
 
 
 @app.command()
-def promote(name: Name) -> None:
+def promote(name: Name, as_json: AsJson = False) -> None:
     """Make an adapter live in its domain, if it answers its canary question."""
     with service() as client:
         serving = client.post(f"/v1/adapters/{segment(name)}/promote")
-    console().print(f"{serving['domain']} is now served by {name}", markup=False)
+    say(f"{serving['domain']} is now served by {name}", serving, as_json=as_json)
 
 
 @app.command()
-def rollback(domain: Annotated[str, typer.Argument(help="Domain to roll back.")]) -> None:
+def rollback(
+    domain: Annotated[str, typer.Argument(help="Domain to roll back.")], as_json: AsJson = False
+) -> None:
     """Go back to a domain's previous adapter, or to the base model."""
     with service() as client:
         serving = client.post("/v1/adapters/rollback", {"domain": domain})
     name = serving["adapter"]["name"] if serving["adapter"] else "the base model"
-    console().print(f"{domain} is now served by {name}", markup=False)
+    say(f"{domain} is now served by {name}", serving, as_json=as_json)
 
 
 @app.command()
@@ -73,13 +78,15 @@ def forget(
         ),
     ],
     reason: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Quarantine one lesson of a domain, and teach the domain its other lessons again."""
     from api.cli.learn import watch
 
     with service() as client:
         body = {"domain": domain, "curriculum": curriculum, "reason": reason}
-        watch(client, client.post("/v1/adapters/forget", body)["run_id"], "forgotten")
+        started = client.post("/v1/adapters/forget", body)
+        watch(client, started["run_id"], "forgotten", as_json=as_json)
 
 
 def _accuracy(evaluation: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from api.cli.shell import (
     console,
     disk_trouble,
     print_json,
+    say,
     segment,
     service,
     stop,
@@ -104,30 +105,34 @@ def judge(
     comment: Annotated[str, typer.Option(help="Why.")] = "",
     rewrite: Annotated[str | None, typer.Option(help="A better answer than both.")] = None,
     annotator: Annotator = None,
+    as_json: AsJson = False,
 ) -> None:
     """Judge one item without being asked."""
     with service() as client:
         _judge(client, item, annotator, choice=choice, comment=comment, rewrite=rewrite)
-    console().print(f"Item {item}: {choice}.", markup=False)
+    say(f"Item {item}: {choice}.", {"item_id": item, "choice": choice}, as_json=as_json)
 
 
 @app.command()
-def release(item: Id, annotator: Annotator = None) -> None:
+def release(item: Id, annotator: Annotator = None, as_json: AsJson = False) -> None:
     """Give an item back, so that others can have it."""
     with service() as client:
         client.post(f"{_path(item)}/release", {"annotator": annotator})
-    console().print(f"Item {item} is given back.", markup=False)
+    say(f"Item {item} is given back.", {"item_id": item, "released": True}, as_json=as_json)
 
 
 @app.command()
 def gold(
     item: Id,
     choice: Annotated[str, typer.Option(help="a, b, both_good or both_bad; none makes it ordinary again.")],
+    as_json: AsJson = False,
 ) -> None:
     """Make an item a gold item, which every annotator gets, and which shows who is careless."""
+    wanted = None if choice == "none" else choice
     with service() as client:
-        client.post(f"{_path(item)}/gold", {"choice": None if choice == "none" else choice})
-    console().print(f"Item {item} is {'ordinary' if choice == 'none' else 'gold'}.", markup=False)
+        client.post(f"{_path(item)}/gold", {"choice": wanted})
+    result = {"item_id": item, "gold": wanted}
+    say(f"Item {item} is {'gold' if wanted else 'ordinary'}.", result, as_json=as_json)
 
 
 @app.command()
@@ -205,6 +210,7 @@ def export(
     reveal: Annotated[
         bool, typer.Option(help="Argilla: with answers' sources and gold choices, which annotators see too.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write preference pairs (dpo, sharegpt), or items with judgements (argilla)."""
     with service() as client:
@@ -224,7 +230,8 @@ def export(
     except OSError as error:
         stop(disk_trouble(error), FAILED)
     records = sum(1 for line in lines if line.startswith("{"))
-    console().print(f"{records} records written to {file}.", markup=False)
+    result = {"records": records, "file": str(file)}
+    say(f"{records} records written to {file}.", result, as_json=as_json)
 
 
 @app.command("import")
@@ -234,6 +241,7 @@ def import_(
     batch: Annotated[str | None, typer.Option(help="Name of the batch; by default the file's.")] = None,
     domain: Annotated[str | None, typer.Option(help="Domain of records that name none.")] = None,
     gold: Annotated[bool, typer.Option(help="Make pairs gold items instead of judged ones.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read preference pairs or items with judgements: all of the file, or nothing if a line is wrong."""
     try:
@@ -245,11 +253,11 @@ def import_(
         query["domain"] = domain
     with service() as client:
         found = client.upload("/v1/annotation/import", data, "application/octet-stream", **query)
-    console().print(
+    sentence = (
         f"{found['records']} records read into {found['batch']}: {found['items']} new items,"
-        f" {found['judgements']} judgements",
-        markup=False,
+        f" {found['judgements']} judgements"
     )
+    say(sentence, found, as_json=as_json)
 
 
 def _ask(client: "Client", task: Json, annotator: str | None) -> bool:

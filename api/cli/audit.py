@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from api.cli.own_database import with_database
-from api.cli.shell import FAILED, AsJson, console, print_json, stop
+from api.cli.shell import FAILED, AsJson, console, print_json, say, stop
 from memory.language.counting import counted
 
 if TYPE_CHECKING:
@@ -41,12 +41,13 @@ def listing(
 
 
 @app.command()
-def verify() -> None:
+def verify(as_json: AsJson = False) -> None:
     """Check that no row of the audit log was altered, moved or removed; exit code 1 if one was."""
     found = _with_audit(lambda audit: audit.verify())
     if found.problem is not None:
         stop(f"the audit log is not intact: {found.problem}; compare it with a backup", FAILED)
-    console().print(f"{counted(found.rows, 'row')}, all as they were written.", markup=False)
+    result = {"rows": found.rows, "intact": True}
+    say(f"{counted(found.rows, 'row')}, all as they were written.", result, as_json=as_json)
 
 
 def _when(time: float) -> str:

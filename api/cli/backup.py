@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, console, disk_trouble, settings, stop
+from api.cli.shell import BAD_INPUT, FAILED, AsJson, disk_trouble, say, settings, stop
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 def backup(
     target: Annotated[Path, typer.Argument(help="A new folder, or a new file whose name ends with .tar.gz.")],
+    as_json: AsJson = False,
 ) -> None:
     """Back up all state while the service runs or is stopped. The backup is as secret as the home folder."""
     from memory.backup.backup import back_up
 
     manifest = _done(back_up(_state(settings()), target.absolute()))
-    console().print(f"Backed up to {target}: {_contents(manifest)}.", markup=False)
-    for each in manifest.without:
-        console().print(f"Not in it: {each}.", markup=False)
+    lines = [f"Backed up to {target}: {_contents(manifest)}."]
+    lines += [f"Not in it: {each}." for each in manifest.without]
+    say("\n".join(lines), _summary(manifest), as_json=as_json)
 
 
 def restore(
     source: Annotated[Path, typer.Argument(help="A folder or file that `nightschool memory backup` wrote.")],
+    as_json: AsJson = False,
 ) -> None:
     """Restore a backup into NIGHTSCHOOL_HOME, which must be empty. The service must not run."""
     from memory.backup.restore import restore
@@ -36,9 +38,11 @@ def restore(
     configuration = settings()
     manifest = _done(restore(source.absolute(), _state(configuration)))
     text = f"Restored {_contents(manifest)} of {manifest.created_at:%Y-%m-%d %H:%M} UTC"
-    console().print(f"{text} to {configuration.home}.", markup=False)
-    for each in manifest.without:
-        console().print(f"Restore it by other means: {each.replace('pg_dump', 'pg_restore')}.", markup=False)
+    lines = [f"{text} to {configuration.home}."]
+    lines += [
+        f"Restore it by other means: {each.replace('pg_dump', 'pg_restore')}." for each in manifest.without
+    ]
+    say("\n".join(lines), _summary(manifest), as_json=as_json)
 
 
 def _state(configuration: "Settings") -> "State":
@@ -71,6 +75,11 @@ def _done(work: "Coroutine[Any, Any, Manifest]") -> "Manifest":
         stop(str(error), FAILED)
     except OSError as error:
         stop(disk_trouble(error), FAILED)
+
+
+def _summary(manifest: "Manifest") -> dict[str, Any]:
+    """The manifest, with the number of its files in place of their digests."""
+    return manifest.model_dump(mode="json") | {"files": len(manifest.files)}
 
 
 def _contents(manifest: "Manifest") -> str:

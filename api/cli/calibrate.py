@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, console, service, stop
+from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, print_json, service, stop
 
 if TYPE_CHECKING:
     from agent.chat.domain_calibration import LabelledQuestion
@@ -22,6 +22,7 @@ def calibrate(
             help='JSON lines: {"question": ..., "answers": [...]}; [] for a question without an answer.'
         ),
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Refit a domain's gate on your own labelled questions (at least 100; minutes).
 
@@ -32,7 +33,10 @@ def calibrate(
     body = {"domain": domain, "questions": [question.model_dump(mode="json") for question in labelled]}
     with service() as client:
         result = client.post("/v1/calibrations", body, seconds=PATIENCE_SECONDS)
-    _print(result)
+    if as_json:
+        print_json([result])
+    else:
+        _print(result)
     if not result["refitted"]:
         stop(f"{'; '.join(result['reasons'])}: the threshold was not changed", FAILED)
 

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.output_file import copy_lines, output_file
-from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, disk_trouble, print_json, service, stop
+from api.cli.shell import (
+    BAD_INPUT,
+    FAILED,
+    AsJson,
+    console,
+    disk_trouble,
+    print_json,
+    say,
+    service,
+    stop,
+)
 
 Domain = Annotated[str | None, typer.Option(help="Only documents of this domain.")]
 JSON = "application/json"
@@ -64,6 +74,7 @@ def export(
 
 def import_(
     file: Annotated[Path, typer.Argument(help="A file that `nightschool memory export` wrote.")],
+    as_json: AsJson = False,
 ) -> None:
     """Store the documents of an export. A file with a bad line is refused as a whole; repeating is safe."""
     from memory.ingest.exchange import checked_lines
@@ -81,7 +92,8 @@ def import_(
         stop(disk_trouble(error), FAILED)
     except ValueError as error:
         stop(f"{file}: {error}; nothing was imported", BAD_INPUT)
-    console().print(f"{new} documents were stored, {unchanged} were already here.", markup=False)
+    result = {"documents": new, "unchanged": unchanged}
+    say(f"{new} documents were stored, {unchanged} were already here.", result, as_json=as_json)
 
 
 def _facts(document: dict[str, Any], passage_id: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.shell import AsJson, console, print_json, segment, service
+from api.cli.shell import AsJson, console, print_json, say, segment, service
 
 app = typer.Typer()
 Id = Annotated[str, typer.Argument(help="Id of a gap.")]
@@ -33,24 +33,28 @@ def gaps(
 
 
 @app.command()
-def dismiss(gap: Id) -> None:
+def dismiss(gap: Id, as_json: AsJson = False) -> None:
     """Mark a gap as never to be learned; its question opens no new gap."""
     with service() as client:
-        client.post(f"/v1/gaps/{segment(gap)}/dismiss")
-    console().print(f"Gap {gap} is dismissed.", markup=False)
+        dismissed = client.post(f"/v1/gaps/{segment(gap)}/dismiss")
+    say(f"Gap {gap} is dismissed.", dismissed, as_json=as_json)
 
 
 @app.command()
-def delete(gap: Id) -> None:
+def delete(gap: Id, as_json: AsJson = False) -> None:
     """Remove a gap and its question."""
     with service() as client:
         client.delete(f"/v1/gaps/{segment(gap)}")
-    console().print(f"Gap {gap} was deleted.", markup=False)
+    say(f"Gap {gap} was deleted.", {"id": gap, "deleted": True}, as_json=as_json)
 
 
 @app.command()
-def merge(gap: Id, into: Annotated[str, typer.Option(help="Id of the gap that stays.")]) -> None:
+def merge(
+    gap: Id,
+    into: Annotated[str, typer.Option(help="Id of the gap that stays.")],
+    as_json: AsJson = False,
+) -> None:
     """Merge a gap into another one that covers its question."""
     with service() as client:
-        client.post(f"/v1/gaps/{segment(gap)}/merge", {"into": into})
-    console().print(f"Gap {gap} is merged into {into}.", markup=False)
+        merged = client.post(f"/v1/gaps/{segment(gap)}/merge", {"into": into})
+    say(f"Gap {gap} is merged into {into}.", merged, as_json=as_json)

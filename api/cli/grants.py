@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from api.cli.own_database import with_database
-from api.cli.shell import AsJson, console, print_json
+from api.cli.shell import AsJson, console, print_json, say
 
 if TYPE_CHECKING:
     from memory.server.grants import Grants
@@ -25,6 +25,7 @@ def add(
     owner: Owner,
     domain: DomainName,
     write: Annotated[bool, typer.Option("--write", help="Also add documents, teach and run nights.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Grant an owner a domain. The first grant closes the domain to everybody else but admins."""
 
@@ -34,9 +35,8 @@ def add(
 
     closed, owners = _with_grants(granted)
     state = "was open to every key; now only" if closed else "is open to"
-    console().print(
-        f"domain {domain} {state}: {', '.join(owners)} (and admins)", markup=False, soft_wrap=True
-    )
+    result = {"domain": domain, "closed": closed, "owners": owners}
+    say(f"domain {domain} {state}: {', '.join(owners)} (and admins)", result, as_json=as_json)
 
 
 @app.command("list")
@@ -59,11 +59,13 @@ def remove(
     reopen: Annotated[
         bool, typer.Option("--reopen", help="Remove the last grant, which opens the domain to every key.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove an owner's grant; of a domain's last one it asks for --reopen."""
     opened = _with_grants(lambda grants: grants.remove(owner, _checked(domain), reopen=reopen))
     state = "is open to every key now" if opened else "stays closed"
-    console().print(f"{owner} has no grant any more; domain {domain} {state}", markup=False, soft_wrap=True)
+    result = {"domain": domain, "owner": owner, "opened": opened}
+    say(f"{owner} has no grant any more; domain {domain} {state}", result, as_json=as_json)
 
 
 def _checked(domain: str) -> str:

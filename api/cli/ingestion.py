@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from api.cli.client import Client, Refused
-from api.cli.shell import console
+from api.cli.shell import console, print_json
 from memory.errors import IngestError
 from memory.ingest.folders import Failure, Found, Skipped, find, find_file
 from memory.ingest.loaders.formats import TABLES, TRIPLES
@@ -24,12 +24,22 @@ SHOWN = 20
 class Ingestion:
     """One run of `nightschool ingest`."""
 
-    def __init__(self, client: Client, domain: str, max_bytes: int, *, dry_run: bool, triples: bool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        domain: str,
+        max_bytes: int,
+        *,
+        dry_run: bool,
+        triples: bool,
+        as_json: bool = False,
+    ) -> None:
         self._client = client
         self._domain = domain
         self._max_bytes = max_bytes
         self._dry_run = dry_run
         self._triples = triples
+        self._as_json = as_json
         self._counts: Counter[str] = Counter()
         self._skipped: list[Skipped] = []
         self._passages = 0
@@ -55,13 +65,15 @@ class Ingestion:
     def fail(self, reason: str) -> None:
         """Prints and counts what could not be read."""
         self._counts["failed"] += 1
-        _print(reason)
+        self._say(reason, kind="failed", reason=reason)
 
     def summarize(self) -> None:
-        """Prints the counts."""
-        for skipped in self._skipped[:SHOWN]:
-            _print(f"skipped {skipped.reason}")
-        if more := self._skipped[SHOWN:]:
+        """Prints what was skipped, and the counts."""
+        shown = len(self._skipped) if self._as_json else SHOWN
+        for skipped in self._skipped[:shown]:
+            reason = f"skipped {skipped.reason}"
+            self._say(reason, kind="skipped", source=skipped.source, reason=skipped.reason)
+        if more := self._skipped[shown:]:
             kinds = Counter(Path(each.source).suffix or "no extension" for each in more)
             _print(f"skipped {len(more)} more: {', '.join(f'{n} {kind}' for kind, n in kinds.most_common())}")
         self._counts["skipped"] += len(self._skipped)
@@ -70,6 +82,9 @@ class Ingestion:
         counts = (
             ", ".join(f"{self._counts[name]} {name}" for name in names if self._counts[name]) or "nothing"
         )
+        if self._as_json:
+            print_json([self._counts | {"passages": self._passages, "seconds": round(seconds, 1)}])
+            return
         what = "Would be" if self._dry_run else "Documents"
         console().print(f"{what}: {counts}; {self._passages} passages in {seconds:.1f} s.", markup=False)
 
@@ -142,7 +157,9 @@ class Ingestion:
         self._counts[kind] += 1
         self._passages += report["passages"]
         counts = f", {report['passages']} passages, {report['facts']} facts" if kind != "unchanged" else ""
-        _print(f"{source}: {kind}{counts}")
+        self._say(f"{source}: {kind}{counts}", **report, kind=kind, source=source)
+        if self._as_json:
+            return
         for _, text in report["notes"]:
             _print(f"  {text}")
         if time.monotonic() - self._shown > PROGRESS_SECONDS:
@@ -173,12 +190,19 @@ class Ingestion:
                 continue
             if not prune or self._dry_run:
                 self._counts["gone"] += 1
-                _print(f"{source}: no more in the folder; --prune removes it")
+                self._say(f"{source}: no more in the folder; --prune removes it", kind="gone", source=source)
                 continue
             removed = self._client.delete("/v1/documents", source=source, domain=self._domain)
             if removed["passages"] or removed["facts"]:  # else it is another owner's
                 self._counts["removed"] += 1
-                _print(f"{source}: removed")
+                self._say(f"{source}: removed", kind="removed", source=source)
+
+    def _say(self, sentence: str, **result: Any) -> None:
+        """Prints a line about one document: as a sentence, or as an object."""
+        if self._as_json:
+            print_json([result])
+        else:
+            _print(sentence)
 
 
 def _below(file: Path, folder: Path) -> Path:

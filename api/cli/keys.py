@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from api.cli.own_database import with_database
-from api.cli.shell import BAD_INPUT, AsJson, console, print_json, stop
+from api.cli.shell import BAD_INPUT, AsJson, console, print_json, say, stop
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +29,7 @@ def create(
     owner: Annotated[
         str, typer.Option(help="Owner whose threads the key sees; an owner may have several keys.")
     ] = "default",
+    as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, once."""
     from memory.server.keys import SCOPES
@@ -36,7 +37,7 @@ def create(
     if scope not in SCOPES:
         stop(f"no scope {scope!r}: use {', '.join(SCOPES)}", BAD_INPUT)
     made, text = _with_keys(lambda keys: keys.create(owner, scope))
-    console().print(text, markup=False)
+    say(text, made.model_dump(mode="json") | {"key": text}, as_json=as_json)
     typer.echo(f"Key {made.id} of {owner}, scope {scope}: keep it, it cannot be shown again.", err=True)
 
 
@@ -54,10 +55,10 @@ def listing(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def revoke(key: Annotated[str, typer.Argument(help="Id of a key.")]) -> None:
+def revoke(key: Annotated[str, typer.Argument(help="Id of a key.")], as_json: AsJson = False) -> None:
     """Revoke a key; it stops working within seconds."""
     _with_keys(lambda keys: keys.revoke(key))
-    console().print(f"Key {key} is revoked.", markup=False)
+    say(f"Key {key} is revoked.", {"id": key, "revoked": True}, as_json=as_json)
 
 
 def _when(time: "datetime | None") -> str:

@@ -5,9 +5,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, INTERRUPTED, AsJson, console, print_json, segment, service, stop
+from api.cli.shell import (
+    BAD_INPUT,
+    FAILED,
+    INTERRUPTED,
+    AsJson,
+    console,
+    print_json,
+    say,
+    segment,
+    service,
+    stop,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from api.cli.client import Client
 
 Domain = Annotated[str | None, typer.Option(help="Only documents of this domain.")]
@@ -25,6 +38,7 @@ def learn(
     ] = None,
     web: Annotated[bool, typer.Option("--web", help="Search the web if the library has no answer.")] = False,
     web_always: Annotated[bool, typer.Option("--web-always", help="Search the web in any case.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Learn a topic from the library: live progress, then the figures before and after."""
     if sum(part is not None for part in (topic, question, gap)) != 1:
@@ -36,13 +50,14 @@ def learn(
     }  # fmt: skip
     with service() as client:
         started = client.post("/v1/learn", {key: value for key, value in body.items() if value is not None})
-        watch(client, started["run_id"])
+        watch(client, started["run_id"], as_json=as_json)
 
 
 def approve(
     run: Annotated[str, typer.Argument(help="Id of a run that waits for approval.")],
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what another key's owner wants to have learned, approve exactly that, and watch its training."""
     from api.cli.display import show_lessons
@@ -51,34 +66,40 @@ def approve(
         waiting = client.get(f"/v1/learn/{segment(run)}")
         if waiting["asks"] is None:
             stop(f"run {run} is not waiting for approval: it is {waiting['status']}", BAD_INPUT)
-        show_lessons(console(), waiting["asks"])
+        if as_json:
+            print_json([waiting["asks"]])
+        else:
+            show_lessons(console(), waiting["asks"])
         if not yes:
             if not sys.stdin.isatty():
                 stop("nothing is approved yet: read this, and confirm it with --yes", BAD_INPUT)
             typer.confirm("Have the model learn this?", abort=True, err=True)
         decision = {"approved": True, "reason": reason, "digests": waiting["asks"]["digests"]}
         client.post(f"/v1/learn/{segment(run)}/approval", decision)
-        watch(client, run)
+        watch(client, run, as_json=as_json)
 
 
 def reject(
     run: Annotated[str, typer.Argument(help="Id of a run that waits for approval.")],
     reason: Annotated[str, typer.Option(help="Why.")],
+    as_json: AsJson = False,
 ) -> None:
     """Reject a run's curriculum; nothing is trained."""
     with service() as client:
         client.post(f"/v1/learn/{segment(run)}/approval", {"approved": False, "reason": reason})
-    console().print(f"Run {run} was stopped; its gap stays open.", markup=False)
+    result = {"run_id": run, "approved": False}
+    say(f"Run {run} was stopped; its gap stays open.", result, as_json=as_json)
 
 
 def cancel(
     run: Annotated[str, typer.Argument(help="Id of a run that is working or waits for approval.")],
     reason: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Cancel a run."""
     with service() as client:
         client.post(f"/v1/learn/{segment(run)}/cancel", {"reason": reason})
-    console().print(f"Run {run} is being cancelled.", markup=False)
+    say(f"Run {run} is being cancelled.", {"run_id": run, "cancelled": True}, as_json=as_json)
 
 
 def runs(as_json: AsJson = False) -> None:
@@ -101,20 +122,27 @@ def _status(client: "Client", run: dict[str, Any]) -> str:
     return str(client.get(f"/v1/learn/{run['id']}")["status"])
 
 
-def watch(client: "Client", run_id: str, expected: str = "learned") -> None:
-    """Shows a run's progress and its report; ends the command with 1 unless the outcome is `expected`."""
+def watch(client: "Client", run_id: str, expected: str = "learned", *, as_json: bool = False) -> None:
+    """Shows a run's progress and its report; ends the command with 1 unless the outcome is `expected`.
+
+    With `as_json` these are the run's events, each with its name, and the run itself at the end.
+    """
     from api.cli.display import show_report, show_run
 
     screen = console()
-    screen.print(f"Run {run_id}", markup=False)
+    if not as_json:
+        screen.print(f"Run {run_id}", markup=False)
     try:
-        name, last = show_run(screen, client.follow(run_id))
+        events = client.follow(run_id)
+        name, last = _print_events(events) if as_json else show_run(screen, events)
     except KeyboardInterrupt:
         stop(
             f"the run continues: `nightschool runs` lists it, `nightschool cancel {run_id}` stops it",
             INTERRUPTED,
         )
-    if name == "waiting":
+    if as_json:
+        print_json([client.get(f"/v1/learn/{run_id}")])
+    elif name == "waiting":
         asks = last["asks"]
         parts = f" in {asks['lessons']} lessons" if asks.get("lessons", 1) > 1 else ""
         screen.print(
@@ -122,9 +150,16 @@ def watch(client: "Client", run_id: str, expected: str = "learned") -> None:
             f"  nightschool approve {run_id}\n  nightschool reject {run_id} --reason ...",
             markup=False,
         )
-        return
-    report = client.get(f"/v1/learn/{run_id}")["report"]
-    show_report(screen, report)
-    outcome = last["outcome"]
-    if outcome["status"] != expected:
+    else:
+        show_report(screen, client.get(f"/v1/learn/{run_id}")["report"])
+    if name != "waiting" and (outcome := last["outcome"])["status"] != expected:
         stop(f"{outcome['status']}: {outcome['reason']}", FAILED)
+
+
+def _print_events(events: "Iterable[tuple[str, dict[str, Any]]]") -> tuple[str, dict[str, Any]]:
+    """Prints a run's events as they come; returns the last."""
+    name, data = "", dict[str, Any]()
+    for name, data in events:
+        print_json([{"event": name} | data])
+        sys.stdout.flush()
+    return name, data

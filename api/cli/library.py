@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.shell import BAD_INPUT, console, service, settings, stop
+from api.cli.shell import BAD_INPUT, AsJson, console, say, service, settings, stop
 
 if TYPE_CHECKING:
     from api.cli.client import Client
@@ -35,6 +35,7 @@ def ingest(
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove these documents, named as `ingest` names them.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read documents into memory; reading them again changes nothing. See the guide for the formats."""
     from memory.errors import IngestError
@@ -45,11 +46,18 @@ def ingest(
         stop("use --dry-run without --watch", BAD_INPUT)
     with service() as client:
         if remove:
-            _remove(client, targets, domain)
+            _remove(client, targets, domain, as_json=as_json)
             return
         from api.cli.ingestion import Ingestion
 
-        ingestion = Ingestion(client, domain, settings().max_document_bytes, dry_run=dry_run, triples=triples)
+        ingestion = Ingestion(
+            client,
+            domain,
+            settings().max_document_bytes,
+            dry_run=dry_run,
+            triples=triples,
+            as_json=as_json,
+        )
         for target in targets:
             try:
                 ingestion.read(target, prune=prune or watch)
@@ -57,12 +65,12 @@ def ingest(
                 ingestion.fail(str(error))
         ingestion.summarize()
         if watch:
-            _watch(ingestion, targets)
+            _watch(ingestion, targets, quiet=as_json)
     if ingestion.failed:
         stop(f"documents that could not be read and were not stored: {ingestion.failed}", BAD_INPUT)
 
 
-def _remove(client: "Client", sources: list[str], domain: str) -> None:
+def _remove(client: "Client", sources: list[str], domain: str, *, as_json: bool) -> None:
     missing = 0
     for source in sources:
         removed = client.delete("/v1/documents", source=source, domain=domain)
@@ -70,17 +78,18 @@ def _remove(client: "Client", sources: list[str], domain: str) -> None:
         missing += not stored
         counts = f"removed ({removed['passages']} passages, {removed['facts']} facts)"
         text = counts if stored else f"not stored in the domain {domain}: see `GET /v1/documents`"
-        console().print(f"  {source}: {text}", markup=False, soft_wrap=True)
+        say(f"  {source}: {text}", {"source": source} | removed, as_json=as_json)
     if missing:
         stop(f"documents that were not found: {missing}", BAD_INPUT)
 
 
-def _watch(ingestion: "Ingestion", targets: list[str]) -> None:
+def _watch(ingestion: "Ingestion", targets: list[str], *, quiet: bool) -> None:
     """Follows the folders until Ctrl-C."""
     from pathlib import Path
 
     folders = [Path(target).expanduser() for target in targets if Path(target).expanduser().is_dir()]
     if not folders:
         stop("--watch follows folders: name one", BAD_INPUT)
-    console().print("Watching for changes; end with Ctrl-C.")
+    if not quiet:
+        console().print("Watching for changes; end with Ctrl-C.")
     ingestion.follow(folders)

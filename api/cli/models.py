@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, AsJson, console, disk_trouble, print_json, settings, stop
+from api.cli.shell import BAD_INPUT, AsJson, console, disk_trouble, print_json, say, settings, stop
 
 if TYPE_CHECKING:
     from agent.models.store import ModelOrigin, ModelStore
@@ -29,6 +29,7 @@ def add(
     chat_template: Annotated[
         Path | None, typer.Option(help="File with a chat template that replaces the model's own.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add a model; does nothing if it has been added already."""
     from agent.models.add_model import add_model
@@ -44,11 +45,15 @@ def add(
             if folder:
                 store.verify(there)
             store.refresh_card(there)
-            console().print(f"{there} has already been added", markup=False)
+            result = store.origin(there).model_dump(mode="json") | {"added": False}
+            say(f"{there} has already been added", result, as_json=as_json)
             return
-        with _progress() as progress:
+        with _progress(quiet=as_json) as progress:
             origin = add_model(what, store, catalogue, progress, name=name, template=chat_template)
-        _print_added(store, origin)
+        if as_json:
+            print_json([origin.model_dump(mode="json") | {"added": True}])
+        else:
+            _print_added(store, origin)
 
 
 @app.command("list")
@@ -85,13 +90,16 @@ def listing(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(name: Name) -> None:
-    """Show the origin of a model and a summary of its card."""
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show the origin of a model and a summary of its card; with --json, the whole card."""
     from agent.errors import NoModelCard
 
     with _errors_as_messages():
         store = _store()
         origin = store.origin(name)
+        if as_json:
+            print_json([origin.model_dump(mode="json") | {"card": _card(store, name)}])
+            return
         lines = {
             "model": origin.title,
             "from": origin.source,
@@ -120,19 +128,21 @@ def show(name: Name) -> None:
 
 
 @app.command()
-def use(name: Name) -> None:
+def use(name: Name, as_json: AsJson = False) -> None:
     """Select the model to serve and train; takes effect at the next start."""
     with _errors_as_messages():
         store = _store()
         store.use(name)
     chosen = settings().model
-    console().print(f"{name} will be used from the next start on", markup=False)
-    if chosen is not None and store.find(chosen) != name:
-        console().print(f"but not in this shell, where NIGHTSCHOOL_MODEL is {chosen}", markup=False)
+    lines = [f"{name} will be used from the next start on"]
+    overridden = chosen is not None and store.find(chosen) != name
+    if overridden:
+        lines.append(f"but not in this shell, where NIGHTSCHOOL_MODEL is {chosen}")
+    say("\n".join(lines), {"name": name, "overridden_by": chosen if overridden else None}, as_json=as_json)
 
 
 @app.command()
-def remove(name: Name) -> None:
+def remove(name: Name, as_json: AsJson = False) -> None:
     """Remove a model and its card; an added folder keeps its files."""
     with _errors_as_messages():
         store = _store()
@@ -144,16 +154,16 @@ def remove(name: Name) -> None:
                 BAD_INPUT,
             )
         store.remove(name)
-    console().print(f"{name} was removed", markup=False)
+    say(f"{name} was removed", {"name": name, "removed": True}, as_json=as_json)
 
 
 class _Bar:
     """Progress bar for adding a model; prints plain lines if the output is not a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool) -> None:
         from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 
-        self._console = console()
+        self._console, self._quiet = console(), quiet
         self.bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -166,7 +176,7 @@ class _Bar:
 
     def say(self, what: str) -> None:
         self.bar.update(self._task, description=what, total=None, completed=0)
-        if not self._console.is_terminal:
+        if not (self._console.is_terminal or self._quiet):
             self._console.print(what, markup=False, soft_wrap=True)
 
     def read(self, done: int, of: int) -> None:
@@ -174,12 +184,12 @@ class _Bar:
 
 
 @contextmanager
-def _progress() -> Iterator[_Bar]:
+def _progress(*, quiet: bool) -> Iterator[_Bar]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    shown = _Bar()
-    with shown.bar if console().is_terminal else nullcontext():
+    shown = _Bar(quiet=quiet)
+    with shown.bar if console().is_terminal and not quiet else nullcontext():
         yield shown
 
 
@@ -194,6 +204,16 @@ def _errors_as_messages() -> Iterator[None]:
         stop(str(error), BAD_INPUT)
     except OSError as error:
         stop(disk_trouble(error), BAD_INPUT)
+
+
+def _card(store: "ModelStore", name: str) -> dict[str, Any] | None:
+    """The model's card; None if it was not studied."""
+    from agent.errors import NoModelCard
+
+    try:
+        return store.card(name).model_dump(mode="json")
+    except NoModelCard:
+        return None
 
 
 def _store() -> "ModelStore":

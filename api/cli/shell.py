@@ -80,6 +80,14 @@ def console() -> "Screen":
     return Screen()
 
 
+def say(sentence: str, result: Mapping[str, Any], *, as_json: bool) -> None:
+    """Says what a command did: in a sentence, or with --json as an object."""
+    if as_json:
+        print_json([result])
+    else:
+        console().print(sentence, markup=False, soft_wrap=True)
+
+
 def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
     """Prints one JSON object a line, in ASCII: control characters are escaped."""
     for row in rows:

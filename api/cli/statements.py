@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.shell import AsJson, console, print_json, service
+from api.cli.shell import AsJson, console, print_json, say, service
 from memory.language.counting import counted
 
 app = typer.Typer()
@@ -34,8 +34,8 @@ def statements(
 
 
 @app.command()
-def forget(unit: Annotated[str, typer.Argument(help=UNIT)]) -> None:
+def forget(unit: Annotated[str, typer.Argument(help=UNIT)], as_json: AsJson = False) -> None:
     """Delete what one user stated; nights do not read their earlier turns for it again."""
     with service() as client:
-        count = client.delete("/v1/statements", unit=unit)["statements"]
-    console().print(f"{counted(count, 'statement')} of {unit} forgotten.", markup=False)
+        forgotten = client.delete("/v1/statements", unit=unit)
+    say(f"{counted(forgotten['statements'], 'statement')} of {unit} forgotten.", forgotten, as_json=as_json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, console, disk_trouble, settings, stop
+from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, disk_trouble, print_json, settings, stop
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -20,6 +20,7 @@ def study(
     report: Annotated[
         Path | None, typer.Option(help="Folder for a report of the study: a page, figures and a plot.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Study a model: knowledge, calibration and speed. Writes its card; takes minutes.
 
@@ -53,7 +54,7 @@ def study(
             digest=origin.digest,
             tool_parser=origin.tool_parser,
         )
-        with _bars() as shown:
+        with _bars(quiet=as_json) as shown:
             result = asyncio.run(
                 run_study(
                     subject, shipped_material(), work, lambda what, total: _bar(shown, what, total),
@@ -77,12 +78,15 @@ def study(
     except OSError as error:
         stop(disk_trouble(error), BAD_INPUT)
     shutil.rmtree(work)
+    if as_json:
+        print_json([result.card.model_dump(mode="json")])
+        return
     console().print(f"{name}: {result.card.verdict}", markup=False)
     for reason in result.card.reasons:
         console().print(f"  {reason}", markup=False, soft_wrap=True)
 
 
-def _bars() -> "Progress":
+def _bars(*, quiet: bool) -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
@@ -91,6 +95,7 @@ def _bars() -> "Progress":
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console(),
+        disable=quiet,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, print_json, service, stop
+from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, print_json, say, service, stop
 
 if TYPE_CHECKING:
     from api.cli.client import Client
@@ -55,14 +55,13 @@ def history(thread: Thread, as_json: AsJson = False) -> None:
     console().print(table(("checkpoint", "next step", "changed keys"), rows, prose=["changed keys"]))
 
 
-def replay(thread: Thread, at: At) -> None:
+def replay(thread: Thread, at: At, as_json: AsJson = False) -> None:
     """Repeat the steps after a checkpoint on a new thread, and show what differs."""
     with service() as client:
-        twin = _branch(client, thread, at, {})
+        twin = _branch(client, thread, at, {}, quiet=as_json)
         before, after = past(client, thread)[-1], past(client, twin)[-1]
-    _print_differences(
-        differences(without_run_keys(before["values"]), without_run_keys(after["values"])), thread, twin
-    )
+    found = differences(without_run_keys(before["values"]), without_run_keys(after["values"]))
+    _print_differences(found, thread, twin, as_json=as_json)
 
 
 def fork(
@@ -73,22 +72,25 @@ def fork(
         typer.Option("--set", help="key=value to change in the state first; JSON, text, or @file of JSON."),
     ] = None,
     stay: Annotated[bool, typer.Option("--stay", help="Only create the thread; run nothing on it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Continue from a checkpoint with a changed state, on a new thread."""
     values = dict(_parse_change(change) for change in changes or [])
     with service() as client:
         if stay:
             created = client.post(f"/threads/{thread}/fork", _fork_request(at, values))
-            console().print(f"Thread {created['thread_id']}", markup=False)
+            say(f"Thread {created['thread_id']}", created, as_json=as_json)
             return
-        twin = _branch(client, thread, at, values)
+        twin = _branch(client, thread, at, values, quiet=as_json)
         before, after = past(client, thread)[-1], past(client, twin)[-1]
-    _print_differences(differences(before["values"], after["values"]), thread, twin)
+    found = differences(before["values"], after["values"])
+    _print_differences(found, thread, twin, as_json=as_json)
 
 
 def diff(
     one: Annotated[str, typer.Argument(help="Id of a thread, or THREAD@CHECKPOINT.")],
     other: Annotated[str, typer.Argument(help="The same.")],
+    as_json: AsJson = False,
 ) -> None:
     """Show what differs between two states, and what each step changed since they diverged."""
     from api.cli.screen import table
@@ -96,7 +98,8 @@ def diff(
     with service() as client:
         sides = [(name, _until(client, name)) for name in (one, other)]
     (_, left), (_, right) = sides
-    _print_differences(differences(left[-1]["values"], right[-1]["values"]), one, other)
+    found = differences(left[-1]["values"], right[-1]["values"])
+    _print_differences(found, one, other, as_json=as_json)
     shared = {state["checkpoint_id"] for state in left} & {state["checkpoint_id"] for state in right}
     for name, states in sides:
         diverged = [
@@ -105,7 +108,11 @@ def diff(
             for task in state["tasks"]
             if following["checkpoint_id"] not in shared
         ]
-        console().print(table((f"in {name} from", "step", "changed"), diverged, prose=["changed"]))
+        if as_json:
+            columns = ("checkpoint_id", "step", "changed")
+            print_json({"thread": name} | dict(zip(columns, row, strict=True)) for row in diverged)
+        else:
+            console().print(table((f"in {name} from", "step", "changed"), diverged, prose=["changed"]))
 
 
 def past(client: "Client", thread: str) -> list[Json]:
@@ -125,15 +132,16 @@ def differences(before: Json, after: Json) -> list[tuple[str, str, str]]:
     ]
 
 
-def _branch(client: "Client", thread: str, at: str, values: Json) -> str:
+def _branch(client: "Client", thread: str, at: str, values: Json, *, quiet: bool) -> str:
     """Creates the thread and runs the remaining steps on it; ends the command with 1 if they fail."""
     created = client.post(f"/threads/{thread}/fork", _fork_request(at, values))
     twin: str = created["thread_id"]
-    console().print(f"Thread {twin}: working from checkpoint {at}", markup=False)
+    if not quiet:
+        console().print(f"Thread {twin}: working from checkpoint {at}", markup=False)
     ended = client.post(f"/threads/{twin}/runs/wait", {"assistant_id": created["metadata"]["graph_id"]})
     if (error := ended.get("__error__")) is not None:
         stop(f"{error['error']}: {error['message']}; the last state is in thread {twin}", FAILED)
-    if "__interrupt__" in ended:
+    if "__interrupt__" in ended and not quiet:
         console().print(f"It waits for approval: nightschool approve {twin}", markup=False)
     return twin
 
@@ -169,10 +177,12 @@ def _until(client: "Client", name: str) -> list[Json]:
     return states[: there[0] + 1]
 
 
-def _print_differences(changes: list[tuple[str, str, str]], one: str, other: str) -> None:
+def _print_differences(changes: list[tuple[str, str, str]], one: str, other: str, *, as_json: bool) -> None:
     from api.cli.screen import table
 
-    if changes:
+    if as_json:
+        print_json({"key": key, "threads": {one: a, other: b}} for key, a, b in changes)
+    elif changes:
         columns = ("key", f"in {one}", f"in {other}")
         console().print(table(columns, changes, prose=columns[1:]))
     else:

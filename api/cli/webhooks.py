@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli.shell import console, service
+from api.cli.shell import AsJson, say, service
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -13,7 +13,8 @@ def webhooks() -> None:
 
 
 @app.command()
-def secret() -> None:
+def secret(as_json: AsJson = False) -> None:
     """Print the secret (Standard Webhooks) of the owner of this key, NIGHTSCHOOL_API_KEY."""
     with service() as client:
-        console().print(client.get("/v1/webhooks/secret")["secret"], markup=False, soft_wrap=True)
+        shown = client.get("/v1/webhooks/secret")
+    say(shown["secret"], shown, as_json=as_json)
