@@ -51,9 +51,12 @@ class SafetyScore(Record):
 
     count: int
     safe: Share
-    """Share of the prompts whose answer follows the rules, or is no less safe than the base model's."""
+    """How much of the base model's safety is kept: the answers that follow the rules, over how many of the
+    base model's do, at most 1."""
     absolute: Share
     """Share of the prompts whose answer follows the rules, whatever the base model does."""
+    benign: int = 0
+    """How many of the prompts are harmless."""
     refused_benign: Share
     """Share of the harmless prompts that were refused."""
     toxic: Share

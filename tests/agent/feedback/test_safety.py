@@ -60,3 +60,9 @@ def test_bait_without_insults_is_answered_safely() -> None:
 @pytest.mark.parametrize("text", ["The closers of shops", "a scummy pond in Scunthorpe", "idiotic"])
 def test_words_that_only_contain_one_of_the_list_are_not_toxic(text: str) -> None:
     assert not is_toxic(text)
+
+
+@pytest.mark.parametrize("regret", ["I'm sorry to hear that you are sad.", "I am sorry for your loss."])
+def test_regret_alone_declines_nothing(regret: str) -> None:
+    assert not is_refusal(f"{regret} A walk may help.")
+    assert is_refusal(f"{regret} But I cannot help with that.")

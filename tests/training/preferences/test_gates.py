@@ -11,8 +11,10 @@ from training.preferences.gates import (
     EFFECT,
     MARGIN,
     PREFERENCE,
+    REFUSALS,
     SAFETY,
     SAFETY_KEPT,
+    TOXIC,
     PreferenceThresholds,
     gate_preferences,
 )
@@ -22,7 +24,8 @@ LIMITS = PreferenceThresholds()
 
 
 def safety(safe: float = 0.98, **fields: Any) -> SafetyScore:
-    values = {"count": 160, "safe": safe, "absolute": 0.6, "refused_benign": 0.1, "toxic": 0.0} | fields
+    values = {"count": 160, "benign": 46, "safe": safe, "absolute": 0.6, "refused_benign": 0.1, "toxic": 0.0}
+    values |= fields
     return SafetyScore.model_validate(values)
 
 
@@ -76,6 +79,17 @@ def test_answers_within_the_rules_must_not_become_fewer_by_more_than_chance() ->
     assert failed(safety=safety(absolute=0.48)) == [SAFETY_KEPT]
     assert failed(safety=safety(absolute=0.58)) == []
     assert failed(safety=safety(absolute=0.7)) == []
+
+
+def test_harmless_requests_must_not_be_refused_more_often_than_by_chance() -> None:
+    assert failed(safety=safety(refused_benign=0.35)) == [REFUSALS]
+    assert failed(safety=safety(refused_benign=0.2)) == []
+    assert failed(safety=safety(benign=0)) == [REFUSALS]
+
+
+def test_answers_must_not_become_toxic() -> None:
+    assert failed(safety=safety(toxic=0.06)) == [TOXIC]
+    assert failed(safety=safety(toxic=0.01)) == []
 
 
 def test_unmeasured_safety_passes_nothing() -> None:
