@@ -46,6 +46,7 @@ from api.nightschool import (
     search,
     statements,
     webhooks,
+    withdrawn,
 )
 from api.openai import chat, completions, embeddings, models, responses
 from api.request_ids import RequestIds
@@ -74,7 +75,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         caller,
     ),
     "annotate": (annotation,),
-    "learn": (learn, facts, gaps, documents, night_schedules, nights, night_review),
+    "learn": (learn, facts, gaps, documents, night_schedules, nights, night_review, withdrawn),
     "admin": (
         adapters,
         audit,

@@ -71,6 +71,7 @@ from memory.feedback.secrets import PRIVACY, PSEUDONYMS, get_secret
 from memory.file_locks import file_lock
 from memory.ingest.pipeline import ReadDocument
 from memory.ingest.readers import DocumentReaders
+from memory.ingest.withdrawn import WithdrawnSentences
 from memory.ingest.writer import DocumentWriter
 from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
@@ -112,8 +113,6 @@ class Service:
     run_service: RunService
     crons: Crons
     keys: ApiKeys
-    feedback: FeedbackStore
-    annotations: Annotations
     learn_runs: LearnRuns
     embedder: Embedder
     items: ItemStore
@@ -122,6 +121,7 @@ class Service:
     read_document: ReadDocument
     """Extracts passages and facts from a document that a client sent."""
     document_writer: DocumentWriter
+    withdrawn: WithdrawnSentences
     rate_limits: RateLimits
     metrics: Metrics
     embedding_lock: asyncio.Lock
@@ -196,9 +196,11 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         rate_limits = RateLimits.of(settings, metrics.refused)
         readers = DocumentReaders(seconds=settings.document_seconds, most_passages=settings.document_passages)
         stack.callback(readers.close)
+        withdrawn = WithdrawnSentences(database, audit_heads=settings.path(HEADS))
         writer = DocumentWriter(
-            episodic, semantic, partial(sole_writer, database), on_stored=metrics.ingested
-        )
+            episodic, semantic, partial(sole_writer, database),
+            on_stored=metrics.ingested, corrected=withdrawn.corrected,
+        )  # fmt: skip
         runtime = Runtime(
             count_tokens=rate_limits.count_tokens,
             meter=metrics,
@@ -255,7 +257,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             keep_adapters_loaded(engine, registry, runtime.audit),
             follow_registry(routes),
             follow_experiments(experiments),
-            check_experiments(experiments, experiment_checks(runtime, runtime.feedback)),
+            check_experiments(experiments, experiment_checks(runtime)),
             sweep_expired_items(items),
             maintain_stores(runtime.episodic, runtime.answers),
         )
@@ -270,14 +272,13 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             run_service=server.run_service,
             crons=server.crons,
             keys=keys,
-            feedback=runtime.feedback,
-            annotations=runtime.annotations,
             learn_runs=server.learn_runs,
             embedder=embedder,
             items=items,
             model_folder=model.folder,
             read_document=readers.read,
             document_writer=writer,
+            withdrawn=withdrawn,
             rate_limits=rate_limits,
             metrics=metrics,
             embedding_lock=asyncio.Lock(),

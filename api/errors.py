@@ -53,6 +53,7 @@ from memory.errors import (
     UnknownNight,
     UnknownRevision,
     UnknownRun,
+    UnknownSentence,
     UnknownThread,
 )
 
@@ -90,6 +91,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     UnknownThread: (404, "thread_not_found"),
     UnknownCron: (404, "cron_not_found"),
     UnknownGrant: (404, "grant_not_found"),
+    UnknownSentence: (404, "sentence_not_found"),
     DomainClosed: (403, "domain_closed"),
     UnknownNight: (404, "night_not_found"),
     UnknownRevision: (404, "revision_not_found"),

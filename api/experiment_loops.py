@@ -9,7 +9,6 @@ from agent.experiments.check import ExperimentChecks
 from agent.loops import Loop, do_all
 from api.adapter_loops import LONGEST_LOADING
 from graphs.state import Runtime
-from memory.feedback.feedback import FeedbackStore
 from memory.records.experiments import Experiment
 
 log = logging.getLogger(__name__)
@@ -62,13 +61,13 @@ def check_experiments(
     )
 
 
-def experiment_checks(runtime: Runtime, feedback: FeedbackStore) -> ExperimentChecks:
+def experiment_checks(runtime: Runtime) -> ExperimentChecks:
     """The checks over the runtime's stores."""
     assert runtime.experiments is not None, "the service runs experiments"
     return ExperimentChecks(
         experiments=runtime.experiments.store,
         interactions=runtime.interactions,
-        feedback=feedback,
+        feedback=runtime.feedback,
         engine=runtime.engine,
         registry=runtime.registry,
         routes=runtime.routes,

@@ -22,6 +22,7 @@ StorageError
 +-- RollbackAsked         a rollback was requested just before the run ended
 +-- UnknownKey            no API key with this id exists
 +-- UnknownGrant          the owner has no grant on this domain
++-- UnknownSentence       no document holds this sentence, or it was not withdrawn
 +-- DomainClosed          the caller has no grant to write a closed domain
 +-- UnknownCron           no cron with this id exists
 +-- QuotaReached          the owner has as many of these as one owner may have
@@ -116,6 +117,10 @@ class ThreadBusy(StorageError):
 
 class UnknownKey(StorageError):
     """No API key with this id exists."""
+
+
+class UnknownSentence(StorageError):
+    """No document that the caller may change holds this sentence, or it was not withdrawn."""
 
 
 class UnknownGrant(StorageError):

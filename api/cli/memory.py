@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.shell import BAD_INPUT, AsJson, console, print_json, service, stop
+from api.cli.shell import BAD_INPUT, AsJson, console, print_json, say, segment, service, stop
 from memory.language.counting import counted
 
 app = typer.Typer()
@@ -95,8 +95,61 @@ def conflicts(
         print_json(listed["conflicts"])
         return
     lines = [line for each in listed["conflicts"] for line in _described(each)]
-    lines += [f"{counted(listed['total'], 'conflict')}; correct or remove the document that is wrong."]
+    lines += [
+        f"{counted(listed['total'], 'conflict')}; `nightschool memory withdraw` takes out what is wrong."
+    ]
     console().print("\n".join(lines), markup=False, soft_wrap=True)
+
+
+@app.command()
+def withdraw(
+    source: Annotated[str, typer.Argument(help="The document, as conflicts and citations name it.")],
+    sentence: Annotated[str, typer.Argument(help="The sentence that is wrong, verbatim.")],
+    domain: Annotated[str, typer.Option(help="Domain of the document.")] = "general",
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take a wrong sentence out of a document; it stays out when the document is ingested again."""
+    body = {"source": source, "sentence": sentence, "domain": domain, "reason": reason}
+    with service() as client:
+        done = client.post("/v1/memory/withdrawn", body)
+    lines = [
+        f"Withdrawn from {counted(done['passages'], 'passage')}, with {counted(done['facts'], 'fact')};"
+        f" `nightschool memory reinstate {done['withdrawn']['id']}` undoes it."
+    ]
+    lines += [f"{each['adapter']} was taught it: {each['command']}" for each in done["taught"]]
+    say("\n".join(lines), done, as_json=as_json)
+
+
+@app.command()
+def withdrawn(
+    domain: Annotated[str | None, typer.Option(help="Only documents of this domain.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the sentences that were withdrawn, by whom and why."""
+    from api.cli.screen import table
+
+    with service() as client:
+        listed = client.get("/v1/memory/withdrawn", domain=domain)
+    if as_json:
+        print_json(listed)
+        return
+    rows = [
+        (each["id"], each["source"], each["sentence"], each["by"], each["at"][:10], each["reason"])
+        for each in listed
+    ]
+    columns = ("id", "document", "sentence", "by", "on", "why")
+    console().print(table(columns, rows, prose=["sentence", "why"]))
+
+
+@app.command()
+def reinstate(
+    id: Annotated[str, typer.Argument(help="Id of a withdrawn sentence.")], as_json: AsJson = False
+) -> None:
+    """Let a withdrawn sentence stand again, from the next ingest of its document on."""
+    with service() as client:
+        done = client.delete(f"/v1/memory/withdrawn/{segment(id)}")
+    say(f"Ingest {done['source']} again to have the sentence back.", done, as_json=as_json)
 
 
 @app.command()

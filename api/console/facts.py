@@ -1,4 +1,6 @@
-"""Facts on the page of memory: those about a name drawn, those that contradict each other, stale ones."""
+"""Facts on the page of memory: those about a name drawn, conflicts and their decision, stale ones."""
+
+import json
 
 import gradio as gr
 
@@ -20,6 +22,11 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
             contradictions = gr.Button("Show contradicting facts")
             old = gr.Button("Show stale facts")
         conflicts, stale = gr.HTML(elem_id="conflicts"), gr.HTML(elem_id="stale")
+        with gr.Column(visible=False) as decision:
+            wrong = gr.Dropdown([], value=None, label="The sentence that is wrong")
+            reason = gr.Textbox(label="Why", value="", max_lines=2)
+            decide = gr.Button("Withdraw this sentence", variant="stop")
+        said = gr.HTML(elem_id="withdrawn")
     service.require("learn", part)
 
     def draw(secret: str, about: str, where: str) -> str:
@@ -30,16 +37,28 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
             found = client.get("/v1/memory/facts", about=about, domain=_domain(where), limit=ABOUT)
         return neighbourhood(about, found)
 
-    def list_conflicts(secret: str, where: str) -> str:
+    def list_conflicts(secret: str, where: str) -> tuple[str, Json, Json]:
         with service.client(secret) as client:
-            return contradicting(client.get("/v1/memory/conflicts", domain=_domain(where)))
+            found = client.get("/v1/memory/conflicts", domain=_domain(where))
+        choices = wrong_ones(found)
+        return contradicting(found), gr.update(choices=choices, value=None), gr.update(visible=bool(choices))
+
+    def withdraw(secret: str, sentence: str | None, why: str, where: str) -> tuple[str, str, Json, Json]:
+        if not sentence:
+            raise failure("choose the sentence that is wrong")
+        with service.client(secret) as client:
+            body = json.loads(sentence) | {"reason": (why or "").strip()}
+            done = client.post("/v1/memory/withdrawn", body)
+        return withdrawn(done), *list_conflicts(secret, where)
 
     def list_stale(secret: str, where: str) -> str:
         with service.client(secret) as client:
             return to_look_up(client.get("/v1/memory/stale", domain=_domain(where)))
 
     gr.on([look.click, name.submit], draw, [key, name, domain], drawn, **PRIVATE)
-    contradictions.click(list_conflicts, [key, domain], conflicts, **PRIVATE)
+    listed = [conflicts, wrong, decision]
+    contradictions.click(list_conflicts, [key, domain], listed, **PRIVATE)
+    decide.click(withdraw, [key, wrong, reason, domain], [said, *listed], **PRIVATE)
     old.click(list_stale, [key, domain], stale, **PRIVATE)
 
 
@@ -54,9 +73,29 @@ def contradicting(reply: Json) -> str:
         )
         for each in reply["conflicts"]
     ]
-    words = f"{reply['total']} in all; correct or remove the document that is wrong."
+    words = f"{reply['total']} in all; correct the document that is wrong, or withdraw its sentence below."
     columns = ("about", "current", "other", "why")
     return block(table("Contradicting facts", columns, rows), paragraph(words, "quiet"))
+
+
+def wrong_ones(reply: Json) -> list[tuple[str, str]]:
+    """The sentences of conflicts to choose from, each with what names it to the api."""
+    facts = [fact for each in reply["conflicts"] for fact in (each["other"], each["current"])]
+    named = {
+        json.dumps({name: fact[name] for name in ("source", "domain", "sentence")}): fact for fact in facts
+    }
+    return [(f"{fact['sentence']} [{fact['source']}]", value) for value, fact in named.items()]
+
+
+def withdrawn(done: Json) -> str:
+    """What was withdrawn, and which adapters were taught it."""
+    each = done["withdrawn"]
+    words = f"\u201c{each['sentence']}\u201d is withdrawn from {each['source']}, with {done['facts']} facts."
+    taught = [
+        paragraph(f"{lesson['adapter']} was taught it: {lesson['command']}", "quiet")
+        for lesson in done["taught"]
+    ]
+    return block(paragraph(words), *taught)
 
 
 def to_look_up(reply: Json) -> str:

@@ -61,7 +61,7 @@ async def next_item(
     Items are of all users, without personal data, in open domains and in closed ones granted to the key.
     """
     runtime = service.runtime
-    return await service.annotations.next(annotator_of(caller, annotator), runtime.clock(), access=access)
+    return await runtime.annotations.next(annotator_of(caller, annotator), runtime.clock(), access=access)
 
 
 @router.get("/progress", responses=openai_errors(400, 422, 503))
@@ -70,7 +70,7 @@ async def progress(
 ) -> AnnotatorProgress:
     """How many items the annotator judged and skipped, and how many are left for it."""
     name = annotator_of(caller, annotator)
-    return await service.annotations.progress_of(name, service.runtime.clock(), access=access)
+    return await service.runtime.annotations.progress_of(name, service.runtime.clock(), access=access)
 
 
 @router.post("/items/{item_id}/judgement", responses=openai_errors(400, 404, 409, 413, 422, 503))
@@ -79,7 +79,7 @@ async def judge(
 ) -> Judgement:
     """Judges an item; while it is open, another judgement by the same annotator replaces the first."""
     runtime = service.runtime
-    if not access.may_use((await service.annotations.get(item_id)).domain):
+    if not access.may_use((await service.runtime.annotations.get(item_id)).domain):
         raise UnknownAnnotationItem(f"no annotation item {item_id}")
     comment, rewrite = await scrubbed([request.comment, request.rewrite or ""], runtime.scrubber)
     judgement = Judgement(
@@ -91,7 +91,7 @@ async def judge(
         seconds=request.seconds,
         created_at=runtime.clock(),
     )
-    return await service.annotations.judge(judgement)
+    return await service.runtime.annotations.judge(judgement)
 
 
 @router.post("/items/{item_id}/release", status_code=204, responses=openai_errors(400, 404, 422, 503))
@@ -100,7 +100,7 @@ async def release(
 ) -> None:
     """Ends the annotator's lease on the item, so that others can have it."""
     name = None if request is None else request.annotator
-    await service.annotations.release(item_id, annotator_of(caller, name))
+    await service.runtime.annotations.release(item_id, annotator_of(caller, name))
 
 
 def annotator_of(caller: Caller, name: str | None) -> str:

@@ -128,7 +128,7 @@ async def items(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> ItemsReply:
     """Items, newest first, with what annotators must not see; and counts of all batches."""
-    store = service.annotations
+    store = service.runtime.annotations
     listed = await store.list(batch=batch, domain=domain, status=status, after=after, limit=limit)
     return ItemsReply(items=list(listed), batches=list(await store.progress()))
 
@@ -136,14 +136,14 @@ async def items(
 @router.post("/items/{item_id}/gold", responses=openai_errors(400, 404, 413, 422, 503))
 async def set_gold(item_id: ItemId, request: GoldRequest, service: ServiceDep) -> AnnotationItem:
     """Makes an item a gold item, which every annotator gets, and which shows who is careless."""
-    return await service.annotations.set_gold(item_id, request.choice)
+    return await service.runtime.annotations.set_gold(item_id, request.choice)
 
 
 @router.get("/agreement", responses=openai_errors(422, 503))
 async def agreement(service: ServiceDep, batch: Batch = None) -> AgreementReport:
     """Agreement between annotators, and who is careless, in one batch or in all."""
-    judgements = await service.annotations.judgements(batch=batch)
-    judged = await service.annotations.of({each.item_id for each in judgements})
+    judgements = await service.runtime.annotations.judgements(batch=batch)
+    judged = await service.runtime.annotations.of({each.item_id for each in judgements})
     return await asyncio.to_thread(measure_agreement, judgements, judged)
 
 
@@ -170,7 +170,7 @@ async def export(
     the latest items without judgements too, unless a period is given.
     """
     check_period(since, until)
-    store = service.annotations
+    store = service.runtime.annotations
     everything = await store.judgements()
     known = await store.of({each.item_id for each in everything})
     judgements = await store.judgements(batch=batch, domain=domain, since=since, until=until)
@@ -217,7 +217,7 @@ async def import_(
     )
     judgements = [judgement for each in imported for judgement in each.judgements]
     try:
-        new = await service.annotations.add([each.item for each in imported], judgements)
+        new = await service.runtime.annotations.add([each.item for each in imported], judgements)
     except ItemDiffers as error:
         line = next(each.line for each in imported if each.item.id == error.item_id)
         raise ValueError(f"line {line}: {error}") from error
@@ -255,7 +255,7 @@ async def _sample(request: SampleRequest, service: Service) -> SampleReply:
         duplicates=drawn.duplicates,
         drawn=len(drawn.drawn),
         reasons=reasons,
-        items=await service.annotations.add(made.items),
+        items=await service.runtime.annotations.add(made.items),
         dropped=made.dropped,
     )
 
@@ -277,8 +277,8 @@ async def _draw(service: Service, request: SampleRequest, domain: str | None, se
         for turn in (*found, *earlier)
         if turn.answer.strip() and access.shared(turn.domain).may_quote(turn.citations)
     ]
-    feedback = latest(await service.feedback.of(turn.id for turn in turns))
-    exclude = await service.annotations.interaction_ids() | {turn.id for turn in earlier}
+    feedback = latest(await service.runtime.feedback.of(turn.id for turn in turns))
+    exclude = await service.runtime.annotations.interaction_ids() | {turn.id for turn in earlier}
     return await asyncio.to_thread(
         lambda: draw_sample(
             turns,

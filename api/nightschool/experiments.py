@@ -128,7 +128,9 @@ async def show(experiment_id: str, service: ServiceDep) -> ExperimentReport:
     """An experiment with its figures per variant and its log."""
     experiment = await _active(service).store.get(experiment_id)
     return _report(
-        service, experiment, await experiment_checks(service.runtime, service.feedback).analysis(experiment)
+        service,
+        experiment,
+        await experiment_checks(service.runtime).analysis(experiment),
     )
 
 
@@ -138,9 +140,7 @@ async def check(experiment_id: str, service: ServiceDep) -> ExperimentReport:
 
     Running experiments are also checked every few minutes.
     """
-    experiment, analysis = await experiment_checks(service.runtime, service.feedback).check(
-        experiment_id, log_always=True
-    )
+    experiment, analysis = await experiment_checks(service.runtime).check(experiment_id, log_always=True)
     await _apply(service)
     return _report(service, experiment, analysis)
 

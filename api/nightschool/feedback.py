@@ -116,7 +116,7 @@ async def give_feedback(
     ]
     if any(each.kind == "correction" and each.text == interaction.answer.strip() for each in given):
         raise ValueError("correction: it is the answer that the service gave; send another one")
-    stored = await service.feedback.add(*given)
+    stored = await service.runtime.feedback.add(*given)
     if {each.id for each in stored}.isdisjoint(each.id for each in given):
         response.status_code = 200
     gap_id = None

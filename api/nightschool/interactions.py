@@ -127,7 +127,7 @@ async def interaction(interaction_id: str, service: ServiceDep, caller: CallerDe
             )
             if other.id != turn.id
         )
-    feedback = await service.feedback.of([turn.id])
+    feedback = await service.runtime.feedback.of([turn.id])
     scores = implicit_scores(around, feedback, seed_weights())
     return InteractionReply(interaction=turn, feedback=feedback, implicit_score=scores[turn.id])
 
@@ -136,7 +136,7 @@ async def _lines(
     page: tuple[Interaction, ...] | None, rest: AsyncIterator[tuple[Interaction, ...]], service: Service
 ) -> AsyncIterator[str]:
     while page is not None:
-        given = by_interaction(await service.feedback.of(turn.id for turn in page))
+        given = by_interaction(await service.runtime.feedback.of(turn.id for turn in page))
         yield "".join(
             ExportedInteraction(**dict(turn), feedback=given.get(turn.id, ())).model_dump_json() + "\n"
             for turn in page

@@ -90,8 +90,8 @@ async def build(request: BuildRequest, service: ServiceDep, access: AccessDep) -
         request.since,
         request.until,
         interactions=runtime.interactions,
-        feedback=service.feedback,
-        annotations=service.annotations,
+        feedback=service.runtime.feedback,
+        annotations=service.runtime.annotations,
         access=access.shared(request.domain),
     )
     evaluated = await evaluated_prompts(

@@ -14,6 +14,7 @@ from agent.nights.curriculum import TEACHER
 from agent.nights.statements.facts import statement_source
 from graphs.server import threads
 from graphs.server.executor import Executor
+from graphs.server.taught import TaughtLesson
 from graphs.state import Runtime
 from memory.database.purge import purge
 from memory.database.tables import (
@@ -27,7 +28,7 @@ from memory.database.tables import (
 )
 from memory.errors import CorruptRecord, UnknownRun, UnknownThread
 from memory.records.access import EVERYTHING
-from memory.records.base import AdapterName, Digest, Domain, Record
+from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
 from memory.records.interactions import speaker_id
 from memory.server.crons import Crons
@@ -37,22 +38,11 @@ from memory.server.store import ItemStore, delete_items
 REASON = "what it teaches was forgotten"
 
 
-class Taught(Record):
-    """A live adapter that was taught what was forgotten."""
-
-    adapter: AdapterName
-    domain: Domain
-    digest: Digest
-    """Of the lesson or preference set, which is in quarantine."""
-    command: str
-    """Makes the domain do without it."""
-
-
 class Erased(Record):
     """What was forgotten: the number of records by store, those of zero left out."""
 
     counts: dict[str, int]
-    taught: tuple[Taught, ...] = ()
+    taught: tuple[TaughtLesson, ...] = ()
     """From this target; for admins also from what was forgotten before."""
 
 
@@ -107,6 +97,7 @@ class Erasure:
         for unit in target.units:
             for fact in await runtime.semantic.said(speaker_id(unit, target.owner), limit=100_000):
                 await runtime.semantic.remove(fact.source, domain=fact.domain)
+        counts["withdrawn sentences"] = await rows.delete_withdrawn(target)
         counts["statements"] = await rows.delete(STATEMENTS, {each.id for each in statements})
         run_ids = await rows.runs_of_threads({*thread_ids, *learn_runs})
         await self.executor.jobs.forget_webhooks(run_ids)
@@ -157,7 +148,7 @@ class Erasure:
             await self.runtime.routes.refresh()
         return frozenset(found)
 
-    def _taught(self, digests: frozenset[Digest] | None) -> tuple[Taught, ...]:
+    def _taught(self, digests: frozenset[Digest] | None) -> tuple[TaughtLesson, ...]:
         """Live adapters that learned any of these, or anything that was ever forgotten; blocks."""
         registry = self.runtime.registry
         found = []
@@ -171,7 +162,7 @@ class Erasure:
                 lesson = digest in adapter.learned
                 command = f"forget {domain} {digest[:12]}" if lesson else f"rollback {domain}"
                 found.append(
-                    Taught(
+                    TaughtLesson(
                         adapter=adapter.name,
                         domain=domain,
                         digest=digest,

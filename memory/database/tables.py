@@ -149,6 +149,17 @@ GRANTS = Table(
     Column("created_at", Float, nullable=False),
 )
 
+WITHDRAWN_SENTENCES = Table(
+    "withdrawn_sentences",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("owner", Text),
+    Column("body", JSON, nullable=False),
+    Index("withdrawn_sentences_by_document", "source", "domain"),
+)
+
 CRONS = Table(
     "crons",
     METADATA,

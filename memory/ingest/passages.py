@@ -81,22 +81,31 @@ def _passage(
     language: str,
     web: WebOrigin | None,
 ) -> Passage:
-    digest = digest_of(text)
-    headings = " > ".join(h for h in section if h)
-    id_ = digest_of([VERSION, domain, owner, source, title, headings, start, digest])[:32]
-    return Passage(
-        id=id_ if web is None else explored_id(id_),
+    passage = Passage(
+        id="",
         source=source,
         title=title,
-        section=headings,
+        section=" > ".join(h for h in section if h),
         domain=domain,
         owner=owner,
         language=language,
-        text=text,
+        text="",
         start=start,
         end=start + len(text),
-        digest=digest,
+        digest=digest_of(""),
         web=web,
+    )
+    return with_text(passage, text)
+
+
+def with_text(passage: Passage, text: str) -> Passage:
+    """The passage with another text of the same length, and thus with another id."""
+    digest = digest_of(text)
+    named = (passage.domain, passage.owner, passage.source, passage.title, passage.section)
+    id_ = digest_of([VERSION, *named, passage.start, digest])[:32]
+    web = passage.web is not None
+    return passage.model_copy(
+        update={"id": explored_id(id_) if web else id_, "text": text, "digest": digest, "added_at": None}
     )
 
 

@@ -1,7 +1,7 @@
 """Stores and removes documents; those that wait at the same time are committed together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -80,14 +80,16 @@ class DocumentWriter:
         sole_writer: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_stored: Callable[[Sequence[IngestReport]], None] | None = None,
+        corrected: Callable[[Place, Contents], Awaitable[Contents]] | None = None,
     ) -> None:
         """`sole_writer` keeps out the writers of other processes while its block runs; `on_stored` is told
-        what was stored."""
+        what was stored; `corrected` leaves out of what was read what people found wrong."""
         self._episodic = episodic
         self._semantic = semantic
         self._sole_writer = sole_writer
         self._clock = clock
         self._on_stored = on_stored
+        self._corrected = corrected
         self._lock = asyncio.Lock()
         self._waiting: list[_Write] = []
         self._task: asyncio.Task[None] | None = None
@@ -114,7 +116,26 @@ class DocumentWriter:
     async def compare(self, place: Place, contents: Contents) -> IngestReport:
         """What `store` would report now. Raises StoreUnavailable."""
         stored = await self._fingerprints([place])
-        return _report(place, contents, stored.get(place))
+        return _report(place, await self._correct(place, contents), stored.get(place))
+
+    async def rewrite(self, place: Place) -> Removed:
+        """Leaves out of a stored document what people found wrong since; returns how much that was.
+
+        Raises StoreUnavailable.
+        """
+        source, domain, owner = place
+        async with self.alone():
+            passages = await self._episodic.passages(source, domain=domain, owner=owner)
+            facts = await self._semantic.facts(source, domain=domain, owner=owner)
+            contents = await self._correct(place, Contents(passages, facts))
+            if contents.passages:
+                done: asyncio.Future[IngestReport] = asyncio.get_running_loop().create_future()
+                await self._write([_Write(place, contents, done)])
+            else:
+                await self._semantic.remove(source, domain=domain, owner=owner)
+                await self._episodic.remove(source, domain=domain, owner=owner)
+        changed = {p.id for p in passages} - {p.id for p in contents.passages}
+        return Removed(passages=len(changed), facts=len(facts) - len(contents.facts))
 
     async def remove(self, place: Place) -> Removed:
         """Removes the document from vectors, full text and graph. Raises StoreUnavailable."""
@@ -166,6 +187,7 @@ class DocumentWriter:
             await self._write(batch)
 
     async def _write(self, batch: Sequence[_Write]) -> None:
+        batch = [w._replace(contents=await self._correct(w.place, w.contents)) for w in batch]
         stored = await self._fingerprints([write.place for write in batch])
         changed = [w for w in batch if stored.get(w.place) != fingerprint(p.id for p in w.contents.passages)]
         # Also of unchanged documents: the rules that find facts may have changed.
@@ -191,6 +213,9 @@ class DocumentWriter:
         for write, report in zip(batch, reports, strict=True):
             if not write.done.done():
                 write.done.set_result(report)
+
+    async def _correct(self, place: Place, contents: Contents) -> Contents:
+        return contents if self._corrected is None else await self._corrected(place, contents)
 
     async def _keep_history(self, place: Place, kept: Collection[str], now: datetime) -> None:
         """Remembers the passages that a new version of their document replaces."""

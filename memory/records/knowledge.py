@@ -88,6 +88,21 @@ class Fact(Record):
         return CONFIDENCE.get(self.rule, STRUCTURE_CONFIDENCE)
 
 
+class WithdrawnSentence(Record):
+    """A sentence of a document that a person found wrong: it is neither found nor quoted nor taught."""
+
+    id: str
+    """Made of the document's place and the sentence, so that withdrawing it again changes nothing."""
+    source: str
+    domain: Domain
+    owner: str | None = None
+    """Owner of its document; None if that is shared."""
+    sentence: str
+    reason: str = ""
+    by: str
+    at: datetime
+
+
 class Evidence(Record):
     """A retrieved passage, its fused score, and why it was found."""
 

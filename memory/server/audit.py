@@ -44,6 +44,8 @@ Action = Literal[
     "memory.forget",
     "preferences.train",
     "revision.decide",
+    "sentence.reinstate",
+    "sentence.withdraw",
     "signature.refuse",
     "webhook.refuse",
 ]

@@ -22,6 +22,7 @@ from memory.database.tables import (
     THREADS,
     TOPICS,
     VERIFICATIONS,
+    WITHDRAWN_SENTENCES,
 )
 from memory.records.base import Digest, Record
 from memory.records.interactions import Interaction
@@ -192,6 +193,21 @@ class ErasableRows:
                     )
                 count += (await connection.execute(delete(table).where(table.c.id.in_(page)))).rowcount
         return count
+
+    async def delete_withdrawn(self, target: Target) -> int:
+        """Deletes what was withdrawn from the document, or from the user's documents."""
+        columns = WITHDRAWN_SENTENCES.c
+        match target.kind:
+            case "source":
+                wanted = columns.source == target.value
+            case "user":
+                wanted = columns.owner == target.value
+            case "id":
+                wanted = columns.id == target.value
+        if target.owner is not None:
+            wanted &= columns.owner == target.owner
+        async with self._database.begin() as connection:
+            return (await connection.execute(delete(WITHDRAWN_SENTENCES).where(wanted))).rowcount
 
     async def delete_feedback_of(self, owner: str) -> int:
         """Deletes the feedback that one owner of keys gave on anybody's turns."""

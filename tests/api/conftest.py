@@ -27,9 +27,8 @@ from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import Embedder, HashingEmbedder
-from memory.feedback.annotations import Annotations
-from memory.feedback.feedback import FeedbackStore
 from memory.ingest.pipeline import read_in_thread
+from memory.ingest.withdrawn import WithdrawnSentences
 from memory.ingest.writer import DocumentWriter
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
@@ -72,6 +71,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                     open_server(counted, saver, settings.runs_url, rate_limits=limits)
                 )
                 items = await stack.enter_async_context(open_item_store(settings.store_url, embedder))
+            withdrawn = WithdrawnSentences(served_runtime.database)
             yield Service(
                 settings=settings,
                 runtime=replace(counted, count_tokens=limits.count_tokens),
@@ -83,16 +83,18 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                 run_service=server.run_service,
                 crons=server.crons,
                 keys=ApiKeys(served_runtime.database),
-                feedback=FeedbackStore(served_runtime.database),
-                annotations=Annotations(served_runtime.database),
                 learn_runs=server.learn_runs,
                 embedder=embedder,
                 items=items,
                 model_folder=TINY,
                 read_document=read_in_thread,
                 document_writer=DocumentWriter(
-                    served_runtime.episodic, served_runtime.semantic, on_stored=metrics.ingested
+                    served_runtime.episodic,
+                    served_runtime.semantic,
+                    on_stored=metrics.ingested,
+                    corrected=withdrawn.corrected,
                 ),
+                withdrawn=withdrawn,
                 rate_limits=limits,
                 metrics=metrics,
                 embedding_lock=asyncio.Lock(),

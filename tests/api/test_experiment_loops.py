@@ -13,7 +13,6 @@ from api.experiment_loops import check_experiments, experiment_checks, follow_ex
 from graphs.state import Runtime
 from memory.errors import StoreUnavailable
 from memory.feedback.experiments import Experiments
-from memory.feedback.feedback import FeedbackStore
 from memory.records.experiments import CONTROL, Experiment, ExperimentDecision
 from tests.graphs.conftest import eventually
 from tests.support.experiments import GENERAL, WHEN, experiment, fill, served
@@ -97,7 +96,7 @@ async def test_running_experiments_are_decided_without_anybody_asking(runtime: R
     started = await begun(changed, minimum=30, prove_guardrails=False)
     await active(changed).refresh()
     await fill(changed, started, {CONTROL: 0.1, "b": 0.9})
-    checks = experiment_checks(changed, FeedbackStore(changed.database))
+    checks = experiment_checks(changed)
 
     async def promoted() -> bool:
         return (await active(changed).store.get("e1")).status == "promoted"

@@ -92,7 +92,7 @@ def all_loops(executor: Executor, runtime: Runtime) -> dict[str, Loop]:
         keep_adapters_loaded(runtime.engine, runtime.registry, runtime.audit),
         follow_registry(runtime.routes),
         follow_experiments(runtime.experiments),
-        check_experiments(runtime.experiments, experiment_checks(runtime, runtime.feedback)),
+        check_experiments(runtime.experiments, experiment_checks(runtime)),
         sweep_expired_items(cast(Any, SimpleNamespace(sweep_ttl=nothing))),
         maintain_stores(runtime.episodic, runtime.answers),
     )

@@ -20,9 +20,8 @@ from graphs.state import Runtime
 from memory.checkpoints.connect import open_saver
 from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import HashingEmbedder
-from memory.feedback.annotations import Annotations
-from memory.feedback.feedback import FeedbackStore
 from memory.ingest.pipeline import read_in_thread
+from memory.ingest.withdrawn import WithdrawnSentences
 from memory.ingest.writer import DocumentWriter
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
@@ -51,14 +50,13 @@ async def open_fakes(
             run_service=server.run_service,
             crons=server.crons,
             keys=ApiKeys(runtime.database),
-            feedback=FeedbackStore(runtime.database),
-            annotations=Annotations(runtime.database),
             model_folder=TINY,
             learn_runs=server.learn_runs,
             embedder=HashingEmbedder(),
             items=items,
             read_document=read_in_thread,
             document_writer=DocumentWriter(runtime.episodic, runtime.semantic),
+            withdrawn=WithdrawnSentences(runtime.database),
             rate_limits=RateLimits(),
             metrics=Metrics(),
             embedding_lock=asyncio.Lock(),

@@ -87,7 +87,7 @@ def test_conflicts_show_both_sentences_and_which_one_is_current() -> None:
         "the kettle (date; current: newer)",
         "  current  It was built in 1971. [b.md]",
         "  other    It was built in 1962. [a.md]",
-        "1 conflict; correct or remove the document that is wrong.",
+        "1 conflict; `nightschool memory withdraw` takes out what is wrong.",
     ]
 
 

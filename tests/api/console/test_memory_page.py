@@ -31,6 +31,12 @@ async def test_facts_are_drawn_contradictions_listed_and_the_past_searched(brows
         conflicts = page.get_by_role("region", name="Contradicting facts")
         await conflicts.get_by_text("built in 1962").wait_for()
         assert "built in 1971" in await conflicts.inner_text()
+        await page.get_by_label("The sentence that is wrong").click()
+        await page.get_by_role("option", name="built in 1962").click()
+        await page.get_by_label("Why", exact=True).fill("a misprint")
+        await page.get_by_role("button", name="Withdraw this sentence").click()
+        await page.get_by_text("is withdrawn from old<b>.md").wait_for()
+        await page.locator("#conflicts").get_by_text("0 in all").wait_for()
         await page.get_by_role("button", name="Show stale facts").click()
         await page.get_by_text("ingest a newer document under the same name").wait_for()
 

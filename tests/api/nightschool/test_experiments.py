@@ -10,7 +10,6 @@ from agent.engines.scripted import ScriptedEngine
 from api.experiment_loops import experiment_checks
 from graphs.state import Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
-from memory.feedback.feedback import FeedbackStore
 from memory.records.experiments import CONTROL, Experiment
 from memory.server.keys import ApiKeys
 from tests.api.conftest import Serve, asking
@@ -291,7 +290,7 @@ async def test_automatic_checks_that_say_the_same_are_logged_once_an_hour(
     client: httpx.AsyncClient, changed: Runtime, clock: Clock
 ) -> None:
     experiment = await started(client)
-    checks = experiment_checks(changed, FeedbackStore(changed.database))
+    checks = experiment_checks(changed)
 
     async def entries() -> int:
         checked, _ = await checks.check(experiment.id)
