@@ -15,6 +15,8 @@ from api.errors import openai_errors
 from api.limits import reject_nul
 from graphs.server.taught import TaughtLesson, lessons_with
 from memory.errors import UnknownSentence
+from memory.ingest.exchange import contents
+from memory.ingest.withdrawn import whole_sentences
 from memory.ingest.writer import Place
 from memory.records.base import Domain
 from memory.records.knowledge import WithdrawnSentence
@@ -60,13 +62,13 @@ async def withdraw(
     runtime, source = service.runtime, request.source
     for owner in dict.fromkeys((access.owner_of_new(request.domain), access.explorer)):
         place = Place(source, request.domain, owner)
-        stored = await runtime.episodic.passages(source, domain=request.domain, owner=owner)
-        if any(request.sentence in passage.text for passage in stored):
+        stored = await contents(place, episodic=runtime.episodic, semantic=runtime.semantic)
+        if request.sentence in whole_sentences(stored.contents):
             break
     else:
         raise UnknownSentence(
-            f"no document {source} of yours in the domain {request.domain} holds this sentence: give it as"
-            " `GET /v1/memory/conflicts` or `GET /v1/documents/contents` quotes it"
+            f"no document {source} of yours in the domain {request.domain} holds this sentence: give all of"
+            " it, as `GET /v1/memory/conflicts` or `GET /v1/documents/contents` quotes it"
         )
     withdrawn = await service.withdrawn.add(place, request.sentence, reason=request.reason, by=caller.name)
     removed = await service.document_writer.rewrite(place)

@@ -10,6 +10,7 @@ from memory.database.tables import WITHDRAWN_SENTENCES
 from memory.errors import UnknownSentence
 from memory.ingest.passages import with_text
 from memory.ingest.writer import Contents, Place
+from memory.language.text import sentences
 from memory.records.access import Access
 from memory.records.base import digest_of
 from memory.records.knowledge import Fact, Passage, WithdrawnSentence
@@ -91,19 +92,27 @@ class WithdrawnSentences:
         return [WithdrawnSentence.model_validate(body) for body in bodies]
 
 
-def without(contents: Contents, sentences: Collection[str]) -> Contents:
+def whole_sentences(contents: Contents) -> frozenset[str]:
+    """What can be withdrawn from a document: its sentences, and what its facts quote. Never a mere word, of
+    which every place would be emptied."""
+    stated = {fact.sentence for fact in contents.facts if any(map(str.isalnum, fact.sentence))}
+    spans = {each.text[start:end] for each in contents.passages for start, end in sentences(each.text)}
+    return frozenset(stated | {text for text in spans if any(map(str.isalnum, text))})
+
+
+def without(contents: Contents, wrong: Collection[str]) -> Contents:
     """The document without these sentences: spaces in their place keep all offsets.
 
     A passage that holds nothing else is left out, and so are facts that one of them states.
     """
-    if not sentences:
+    if not wrong:
         return contents
-    blanked = {each.id: _blanked(each, sentences) for each in contents.passages}
+    blanked = {each.id: _blanked(each, wrong) for each in contents.passages}
     kept = {old: new for old, new in blanked.items() if new.text.strip()}
     facts = [
         _moved(fact, kept[fact.passage_id])
         for fact in contents.facts
-        if fact.passage_id in kept and not any(sentence in fact.sentence for sentence in sentences)
+        if fact.passage_id in kept and not any(sentence in fact.sentence for sentence in wrong)
     ]
     return Contents(tuple(kept.values()), tuple(facts), contents.notes)
 
@@ -115,8 +124,8 @@ def _moved(fact: Fact, passage: Passage) -> Fact:
     return fact.model_copy(update={"id": digest_of([fact.id, passage.id])[:32], "passage_id": passage.id})
 
 
-def _blanked(passage: Passage, sentences: Collection[str]) -> Passage:
+def _blanked(passage: Passage, wrong: Collection[str]) -> Passage:
     text = passage.text
-    for sentence in sorted(sentences, key=len, reverse=True):
+    for sentence in sorted(wrong, key=len, reverse=True):
         text = text.replace(sentence, " " * len(sentence))
     return passage if text == passage.text else with_text(passage, text)

@@ -103,6 +103,9 @@ async def test_only_who_may_change_the_document_withdraws_and_sees_what_was_with
 async def test_a_sentence_that_no_document_holds_is_refused_and_nothing_is_noted(
     client: httpx.AsyncClient, keys: Keys
 ) -> None:
+    for part in (" ", ".", "kettle", "The brass kettle was built"):
+        refused = await client.post(PATH, json=NEW | {"sentence": part}, headers=keys["ben"])
+        assert refused.status_code == 404, part
     for wrong in ({"sentence": "The kettle sings."}, {"source": "c.md"}, {"domain": "elsewhere"}):
         assert (await client.post(PATH, json=NEW | wrong, headers=keys["ben"])).status_code == 404
     for bad in ({"sentence": ""}, {"source": ""}, {"why": "x"}):
