@@ -71,7 +71,6 @@ from memory.feedback.secrets import PRIVACY, PSEUDONYMS, get_secret
 from memory.file_locks import file_lock
 from memory.ingest.pipeline import ReadDocument
 from memory.ingest.readers import DocumentReaders
-from memory.ingest.withdrawn import WithdrawnSentences
 from memory.ingest.writer import DocumentWriter
 from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
@@ -88,6 +87,7 @@ from memory.server.keys import ApiKeys
 from memory.server.sole_writer import sole_writer
 from memory.server.store import ItemStore, open_item_store
 from memory.server.webhooks import Webhooks
+from memory.server.withdrawn import WithdrawnSentences
 from memory.web import http_cache as web_cache
 from memory.web.domain_list import DomainList, read_domain_list
 from memory.web.fetching import USER_AGENT, WebClient

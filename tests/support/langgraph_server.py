@@ -21,11 +21,11 @@ from memory.checkpoints.connect import open_saver
 from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import HashingEmbedder
 from memory.ingest.pipeline import read_in_thread
-from memory.ingest.withdrawn import WithdrawnSentences
 from memory.ingest.writer import DocumentWriter
 from memory.server.keys import ApiKeys
 from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
+from memory.server.withdrawn import WithdrawnSentences
 from tests.support.tiny_card import FOLDER as TINY
 
 
