@@ -4,6 +4,7 @@ The weeks follow each other without waiting: interactions carry the service's ti
 period since its own start.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from agent.concurrency import gather_limited
 from agent.grading import is_correct
 from agent.models.card import GeneralQuestion
 from benchmarks.online import steps
-from benchmarks.online.chatting import MAX_TOKENS, TOGETHER, Traffic, chat_round
+from benchmarks.online.chatting import MAX_TOKENS, TOGETHER, chat_round
 from benchmarks.online.client import Client, Json, Refused, now, user_message
 from benchmarks.online.population import INVERTED, User, annotators, drawn, win_rate
 from benchmarks.online.questions import Prompts
@@ -34,7 +35,7 @@ often by chance, and taste changes the length."""
 class Scale(Record):
     """How much happens in a week."""
 
-    active: int = 120
+    active: int = 150
     """Users who chat in a round; who, is drawn anew each time."""
     rounds: int = 1
     """Rounds before the week's training."""
@@ -42,13 +43,13 @@ class Scale(Record):
     """Interactions to annotate."""
     least_pairs: int = 50
     """Fewer than the product's 500: few users are active, and a careless annotator's part is left out."""
-    trial_rounds: int = 2
-    """Rounds during the experiment, at most; it is checked after each."""
+    trial_rounds: int = 3
+    """A week's rounds with an experiment, at most; it is checked after each, and goes on in the next week."""
     minimum: int = 40
     """Units per variant before the experiment decides."""
-    planned: int = 200
+    planned: int = 800
     """Units for which the experiment's bounds are tightest, and after which it stops: about as many users as
-    two rounds bring."""
+    two weeks bring."""
     held_out: int = 60
     """Prompts on which answers are compared."""
     known: int = 80
@@ -109,41 +110,51 @@ class Month:
             print(summary(week), flush=True)
 
     async def week(self, number: int, *, poisoned: bool = False) -> Week:
-        """One week, from the users' first prompt to what is live at its end."""
-        client, scale, watch = self.client, self.scale, Stopwatch()
-        await steps.stop_experiments(client)
-        since, before, traffic = now(), await steps.live_adapter(client), Traffic()
-        with watch("chat"):
-            for turn in range(scale.rounds):
-                traffic = traffic.plus(await self._round(number, turn, poisoned))
-        with watch("sample"):
-            batch, seed = f"week-{number}", self.seed + number
-            sampled = await steps.sample(client, batch, since=since, count=scale.sampled, seed=seed)
-            await steps.mark_gold(client, batch)
-        with watch("annotate"):
-            judged = await steps.annotate(client, annotators(careless=poisoned), seed=seed)
-        week = Week(
-            number=number,
-            poisoned=poisoned,
-            since=since,
-            traffic=traffic,
-            sampled=sampled,
-            judged=judged,
-            careless=await steps.careless(client),
-        )
-        week = await self._train(week, watch)
-        if week.candidate is not None and not week.rejected:
-            week = await self._try(week, before, watch)
+        """One week, from the users' first prompt to what is live at its end.
+
+        An experiment that the week before left undecided goes on first; only one runs on a domain, so that
+        nothing is trained until it is decided.
+        """
+        client, watch = self.client, Stopwatch()
+        trial = await steps.running_experiment(client, begun_anew=f"week-{number}")
+        week = Week(number=number, poisoned=poisoned, since=now())
+        before = await steps.live_adapter(client)
+        if trial is not None:
+            with watch("experiment"):
+                week = await self._follow(trial, week)
+        if week.undecided is None:
+            week = await self._learn(week, watch)
         with watch("measure"):
             week = await self._measure(week, before)
         return week.model_copy(update={"seconds": watch.seconds})
 
-    async def _round(self, week: int, turn: int, poisoned: bool) -> Traffic:
-        label = f"{self.seed}-{week}-{turn}"
+    async def _learn(self, week: Week, watch: Stopwatch) -> Week:
+        """What the users of the week say is annotated and trained; a candidate that passes is tried."""
+        client, scale, before = self.client, self.scale, await steps.live_adapter(self.client)
+        with watch("chat"):
+            for _ in range(scale.rounds):
+                week = await self._round(week)
+        with watch("sample"):
+            batch, seed = f"week-{week.number}", self.seed + week.number
+            sampled = await steps.sample(client, batch, since=week.since, count=scale.sampled, seed=seed)
+            await steps.mark_gold(client, batch)
+        with watch("annotate"):
+            judged = await steps.annotate(client, annotators(careless=week.poisoned), seed=seed)
+        careless = await steps.careless(client)
+        week = week.model_copy(update={"sampled": sampled, "judged": judged, "careless": careless})
+        week = await self._train(week, watch)
+        if week.candidate is not None and not week.rejected:
+            week = await self._try(week, before, watch)
+        return week
+
+    async def _round(self, week: Week) -> Week:
+        """One more round of chats, in the week's traffic."""
+        label = f"{self.seed}-{week.number}-{week.rounds}"
         users = drawn(label).sample(self.users, min(self.scale.active, len(self.users)))
         asked = self.prompts.asked(len(users), label)
-        inverted = INVERTED if poisoned else 0.0
-        return await chat_round(self.client, users, asked, label=label, inverted=inverted)
+        inverted = INVERTED if week.poisoned else 0.0
+        traffic = await chat_round(self.client, users, asked, label=label, inverted=inverted)
+        return week.model_copy(update={"rounds": week.rounds + 1, "traffic": week.traffic.plus(traffic)})
 
     async def _train(self, week: Week, watch: Stopwatch) -> Week:
         """Builds the week's preference set and trains it."""
@@ -154,7 +165,7 @@ class Month:
             except Refused as refused:  # such as too few pairs: the week goes on without a candidate
                 if refused.status >= 500:
                     raise
-                return week.model_copy(update={"decision": str(refused)})
+                return week.noting(str(refused))
             whole = await self.client.get(f"/v1/preferences/{built['digest']}")
         with watch("train"):
             trained = await steps.train(self.client, built["digest"])
@@ -171,7 +182,7 @@ class Month:
         )
 
     async def _try(self, week: Week, before: str | None, watch: Stopwatch) -> Week:
-        """An experiment of the candidate, until it is decided or the users have asked enough."""
+        """Starts an experiment of the candidate against what is live."""
         assert week.candidate is not None
         with watch("experiment"):
             try:
@@ -185,26 +196,30 @@ class Month:
             except Refused as refused:  # such as a canary that the engine answers otherwise
                 if refused.status >= 500:
                     raise
-                return week.model_copy(update={"decision": str(refused)})
+                return week.noting(str(refused))
         with watch("measure"):  # now that it is loaded, and before the experiment can end
             rate = await self._win_rate(before, week.candidate)
         with watch("experiment"):
-            path = f"/v1/experiments/{started['id']}"
-            for turn in range(self.scale.rounds, self.scale.rounds + self.scale.trial_rounds):
-                traffic = await self._round(week.number, turn, week.poisoned)
-                week = week.model_copy(update={"traffic": week.traffic.plus(traffic)})
-                state = (await self.client.post(f"{path}/check"))["experiment"]
-                if state["status"] != "running":
-                    break
-            if state["status"] == "running":
-                state = await self.client.post(f"{path}/stop", {"reason": "the week is over"})
-        return week.model_copy(
-            update={
-                "experiment": state["status"],
-                "decision": state["log"][-1]["reason"],
-                "candidate_win_rate": rate,
-            }
-        )
+            week = await self._follow(started, week)
+        return week.model_copy(update={"candidate_win_rate": rate})
+
+    async def _follow(self, experiment: Json, week: Week) -> Week:
+        """Rounds of chats until the experiment is decided or the week is over.
+
+        The poisoned week, which none follows, ends when the planned units have been asked.
+        """
+        scale = self.scale
+        rounds = math.ceil(scale.planned / scale.active) if week.poisoned else scale.trial_rounds
+        for _ in range(rounds):
+            week = await self._round(week)
+            checked = await self.client.post(f"/v1/experiments/{experiment['id']}/check")
+            experiment = checked["experiment"]
+            if experiment["status"] != "running":
+                break
+        name, status, reason = experiment["name"], experiment["status"], experiment["log"][-1]["reason"]
+        print(f"{name}: {status}, {reason}", flush=True)
+        tried = {**week.experiments, name: status}
+        return week.model_copy(update={"experiments": tried}).noting(f"experiment {name}: {reason}")
 
     async def _measure(self, week: Week, before: str | None) -> Week:
         live = await steps.live_adapter(self.client)
@@ -278,6 +293,6 @@ def summary(week: Week) -> str:
     """One line about a finished week."""
     name = f"week {week.number}{' (poisoned)' if week.poisoned else ''}"
     end = f"{week.live or 'the base model'} is live"
-    tried = f"experiment {week.experiment}" if week.experiment else "no experiment"
+    tried = week.tried or "no experiment"
     took = sum(week.seconds.values())
     return f"{name}: {week.pairs} pairs, {tried}, {end}, win rate {week.win_rate:.2f}, {took:.0f} s"

@@ -16,7 +16,7 @@ from memory.records.feedback import Choice
 UserKind = Literal["honest", "adversarial", "careless"]
 """`adversarial`: clicks the opposite of what the answer is worth. `careless`: clicks at random."""
 
-USERS = 300
+USERS = 1000
 ADVERSARIAL, CARELESS = 0.05, 0.10
 """Shares of the users in every week."""
 INVERTED = 0.20

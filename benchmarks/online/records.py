@@ -13,9 +13,11 @@ class Week(Record):
     poisoned: bool = False
     since: str
     """Start of the week, as the service's clock had it."""
-    traffic: Traffic
-    sampled: int
-    judged: int
+    traffic: Traffic = Traffic()
+    rounds: int = 0
+    """Rounds of chats."""
+    sampled: int = 0
+    judged: int = 0
     careless: tuple[str, ...] = ()
     """Annotators whose judgements the service leaves out."""
     pairs: int = 0
@@ -28,10 +30,10 @@ class Week(Record):
     candidate: AdapterName | None = None
     rejected: tuple[str, ...] = ()
     """Why the candidate did not pass its gates."""
-    experiment: str | None = None
-    """Status that the experiment ended with."""
-    decision: str = ""
-    """Reason of the experiment's last decision, or why there was none."""
+    experiments: dict[str, str] = {}
+    """Status of the week's experiments at its end, by the name that the week of their start gave them."""
+    notes: tuple[str, ...] = ()
+    """Reasons of the experiments' last decisions, or why there was none."""
     live: AdapterName | None = None
     """Adapter that is live at the week's end; None for the base model."""
     win_rate: float = 0.5
@@ -48,6 +50,20 @@ class Week(Record):
     """Accuracy on general questions that the base model has over what is live, in the worker's evaluation."""
     seconds: dict[str, float] = {}
     """Seconds of the week's parts."""
+
+    @property
+    def undecided(self) -> str | None:
+        """Name of the experiment that goes on after the week."""
+        return next((name for name, status in self.experiments.items() if status == "running"), None)
+
+    @property
+    def tried(self) -> str:
+        """The week's experiments, in words; empty if there were none."""
+        return ", ".join(f"{name} {status}" for name, status in self.experiments.items())
+
+    def noting(self, reason: str) -> "Week":
+        """The week with one more note."""
+        return self.model_copy(update={"notes": (*self.notes, reason)})
 
     @property
     def promoted(self) -> bool:

@@ -20,8 +20,9 @@ GOALS = {
 WEEKS_TEXT = """`win rate`: of what is live at the week's end over the base model, by the honest users' \
 hidden tastes on held-out prompts; a tie counts half. `candidate`: of the week's adapter over what was live. \
 `recovered`: share of the week's pairs whose chosen answer is worth more by the population's taste; ties \
-are left out. `known`: of the model's known questions, those answered rightly by the base \
-model and by what is live, asked through the api."""
+are left out. `known`: of the model's known questions, those answered rightly by the base model and by what \
+is live, asked through the api. `experiment`: an undecided one goes on in the next week, which trains \
+nothing before it is decided."""
 POISONED_TEXT = """ Week {week} is poisoned: a fifth of its feedback says the opposite, and one of its three \
 annotators chooses at random."""
 
@@ -70,7 +71,7 @@ def weeks_table(weeks: Sequence[Week]) -> Table:
                 _share(week.recovered),
                 _share(week.candidate_win_rate),
                 _gates(week),
-                week.experiment or "none",
+                week.tried or "none",
                 _share(week.win_rate),
                 f"{_share(week.known_before)} > {_share(week.known_after)}",
                 f"{sum(week.seconds.values()) / 60:.1f}",
@@ -90,7 +91,7 @@ def decisions_table(weeks: Sequence[Week]) -> Table:
             (
                 str(week.number),
                 week.live or "the base model",
-                "; ".join(filter(None, (*week.rejected, week.decision))),
+                "; ".join((*week.rejected, *week.notes)),
             )
             for week in weeks
         ),

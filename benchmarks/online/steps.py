@@ -119,16 +119,22 @@ async def live_adapter(client: Client) -> str | None:
     return next((each["name"] for each in adapters if each["status"] == "live"), None)
 
 
-async def stop_experiments(client: Client) -> None:
-    """Stops what a week that was broken off left running."""
+async def running_experiment(client: Client, *, begun_anew: str) -> Json | None:
+    """The experiment that an earlier week left undecided.
+
+    One of the name `begun_anew` is stopped: it was left by a week that was broken off.
+    """
     for each in await client.get("/v1/experiments", status="running"):
+        if each["name"] != begun_anew:
+            return dict(each)
         await client.post(f"/v1/experiments/{each['id']}/stop", {"reason": "the week begins anew"})
+    return None
 
 
 async def start_experiment(client: Client, name: str, adapter: str, **terms: Any) -> Json:
     """Starts an experiment of the adapter against what is live, half of the units each.
 
-    A few hundred users cannot prove the guardrails' margins, so none may look violated instead.
+    Several hundred users cannot prove the guardrails' margins, so none may look violated instead.
     """
     request = {
         "name": name,

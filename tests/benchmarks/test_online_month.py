@@ -26,7 +26,7 @@ SMALL = Scale(
 USERS = 60
 
 
-def month(http: httpx.AsyncClient, path: Path, users: Sequence[User]) -> Month:
+def month(http: httpx.AsyncClient, path: Path, users: Sequence[User], scale: Scale = SMALL) -> Month:
     return Month(
         client=Client(http),
         base="nightschool",
@@ -34,7 +34,7 @@ def month(http: httpx.AsyncClient, path: Path, users: Sequence[User]) -> Month:
         prompts=prompts(),
         known=(),
         weeks=Weeks(path / "weeks.jsonl"),
-        scale=SMALL,
+        scale=scale,
     )
 
 
@@ -76,9 +76,26 @@ async def test_a_month_ends_with_the_brief_and_polite_adapter_live_and_a_poisone
         await again.run(1, poisoned=True)
     first, poisoned = lived.weeks.all
     assert first.recovered == 1
-    assert first.experiment == "promoted", first.decision
+    assert first.experiments == {"week-1": "promoted"}, first.notes
     assert first.promoted
     assert first.win_rate > 0.9
     assert poisoned.careless == ("careless-0",)
     assert poisoned.win_over_before >= 0.5
     assert again.weeks.all == lived.weeks.all, "a week that is kept is not lived again"
+
+
+async def test_an_undecided_experiment_goes_on_in_the_next_week_which_trains_nothing_before(
+    serve: Serve, runtime: Runtime, tmp_path: Path
+) -> None:
+    slow = SMALL.model_copy(update={"trial_rounds": 1, "minimum": 22})
+    async with serve(with_style(runtime)) as http:
+        lived = month(http, tmp_path, population(USERS), slow.model_copy(update={"active": 30}))
+        await lived.run(1, poisoned=False)
+        lived.scale = slow
+        await lived.run(2, poisoned=False)
+        left = await http.get("/v1/experiments", params={"status": "running"})
+    first, second = lived.weeks.all
+    assert first.experiments == {"week-1": "running"}, first.notes
+    assert second.experiments["week-1"] != "running"
+    assert second.rounds == 2, "one round decided it, and the week's own came after"
+    assert [each["name"] for each in left.json() if each["name"] == "week-1"] == []
