@@ -87,15 +87,16 @@ async def test_a_month_ends_with_the_brief_and_polite_adapter_live_and_a_poisone
 async def test_an_undecided_experiment_goes_on_in_the_next_week_which_trains_nothing_before(
     serve: Serve, runtime: Runtime, tmp_path: Path
 ) -> None:
-    slow = SMALL.model_copy(update={"trial_rounds": 1, "minimum": 22})
+    never = SMALL.model_copy(update={"trial_rounds": 1, "minimum": USERS})
     async with serve(with_style(runtime)) as http:
-        lived = month(http, tmp_path, population(USERS), slow.model_copy(update={"active": 30}))
-        await lived.run(1, poisoned=False)
-        lived.scale = slow
+        lived = month(http, tmp_path, population(USERS), never)
         await lived.run(2, poisoned=False)
-        left = await http.get("/v1/experiments", params={"status": "running"})
-    first, second = lived.weeks.all
-    assert first.experiments == {"week-1": "running"}, first.notes
-    assert second.experiments["week-1"] != "running"
-    assert second.rounds == 2, "one round decided it, and the week's own came after"
-    assert [each["name"] for each in left.json() if each["name"] == "week-1"] == []
+        (running,) = (await http.get("/v1/experiments", params={"status": "running"})).json()
+        await http.post(f"/v1/experiments/{running['id']}/stop", json={"reason": "it never ends"})
+        await lived.run(3, poisoned=False)
+    first, second, third = lived.weeks.all
+    assert first.experiments == second.experiments == {"week-1": "running"}, first.notes
+    assert first.candidate is not None
+    assert (second.rounds, second.sampled, second.candidate) == (1, 0, None)
+    assert third.candidate is not None
+    assert list(third.experiments) == ["week-3"]
