@@ -22,6 +22,7 @@ from memory.language.relations import base_relation
 from memory.language.text import key, words
 from memory.records.base import Record
 from memory.records.knowledge import Fact
+from memory.semantic.naming import by_domain
 
 Kind = Literal["number", "date", "denial", "value"]
 
@@ -112,13 +113,17 @@ _Groups = dict[tuple[str, str, str | None, str], list[_Reading]]
 def conflicts(facts: Sequence[Fact]) -> tuple[Conflict, ...]:
     """The conflicts among facts, in the order in which their first fact is given.
 
-    Facts are compared within a domain, and what users said only with what the same user said. Of facts with
-    one subject and verb, the first MOST_COMPARED are compared: a text of such sentences would take minutes.
+    Facts are compared within a domain, also under other names of the same thing that they give it, and what
+    users said only with what the same user said. Of facts with one subject and verb, the first MOST_COMPARED
+    are compared: a text of such sentences would take minutes.
     """
     groups: _Groups = defaultdict(list)
+    names = by_domain(facts)
     for fact in {fact.id: fact for fact in facts}.values():
         reading = _read(fact)
-        groups[key(fact.subject), fact.domain, fact.said_by, reading.verb].append(reading)
+        same = names.get(fact.domain)
+        subject = same.canonical(fact.subject) if same else key(fact.subject)
+        groups[subject, fact.domain, fact.said_by, reading.verb].append(reading)
     one_valued, repeating = _OneValued(facts), _repeating(groups)
     found = [
         (first, second, kind)

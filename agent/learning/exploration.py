@@ -12,6 +12,7 @@ from memory.records.access import Access
 from memory.records.knowledge import Evidence, Fact, Findings, Passage
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.base import SemanticMemory
+from memory.semantic.naming import about_by_any_name, is_naming
 
 FIRST_PASSAGES = 8
 """Passages of the first search: enough to find the relevant documents."""
@@ -123,9 +124,9 @@ async def _facts_about(
     subjects = tuple(dict.fromkeys(fact.subject for fact in stated))
     if not subjects:
         return ()
-    keys = {key(subject) for subject in subjects}
-    facts = await semantic.about(subjects, access=access, limit=MAX_FACTS)
-    return tuple(f for f in facts if f.domain in domains and key(f.subject) in keys)
+    known = await about_by_any_name(semantic, subjects, access=access, limit=MAX_FACTS)
+    keys = {key(name) for name in (*subjects, *known.names)}
+    return tuple(f for f in known.facts if f.domain in domains and (key(f.subject) in keys or is_naming(f)))
 
 
 def main_domain(evidence: Sequence[Evidence]) -> str:

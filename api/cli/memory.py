@@ -153,6 +153,27 @@ def reinstate(
 
 
 @app.command()
+def names(
+    domain: Annotated[str | None, typer.Option(help="Only facts of this domain.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Of each kind at most.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List names that count as one thing, and those that are spelled alike and may be one."""
+    with service() as client:
+        listed = client.get("/v1/memory/names", domain=domain, limit=limit)
+    lines = [
+        f"{' = '.join(each['names'])}  [{', '.join(sorted({fact['source'] for fact in each['because']}))}]"
+        for each in listed["same"]
+    ]
+    lines += [
+        f"{each['first']} ? {each['second']}  (spelled alike: {each['similarity']:.2f})"
+        for each in listed["alike"]
+    ]
+    lines += ["To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`."]
+    say("\n".join(lines), listed, as_json=as_json)
+
+
+@app.command()
 def stale(
     domain: Annotated[str | None, typer.Option(help="Only facts of this domain.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Facts at most.")] = 100,

@@ -21,7 +21,9 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
         with gr.Row():
             contradictions = gr.Button("Show contradicting facts")
             old = gr.Button("Show stale facts")
+            naming = gr.Button("Show names of one thing")
         conflicts, stale = gr.HTML(elem_id="conflicts"), gr.HTML(elem_id="stale")
+        names = gr.HTML(elem_id="names")
         with gr.Column(visible=False) as decision:
             wrong = gr.Dropdown([], value=None, label="The sentence that is wrong")
             reason = gr.Textbox(label="Why", value="", max_lines=2)
@@ -55,11 +57,16 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
         with service.client(secret) as client:
             return to_look_up(client.get("/v1/memory/stale", domain=_domain(where)))
 
+    def list_names(secret: str, where: str) -> str:
+        with service.client(secret) as client:
+            return names_of_one(client.get("/v1/memory/names", domain=_domain(where)))
+
     gr.on([look.click, name.submit], draw, [key, name, domain], drawn, **PRIVATE)
     listed = [conflicts, wrong, decision]
     contradictions.click(list_conflicts, [key, domain], listed, **PRIVATE)
     decide.click(withdraw, [key, wrong, reason, domain], [said, *listed], **PRIVATE)
     old.click(list_stale, [key, domain], stale, **PRIVATE)
+    naming.click(list_names, [key, domain], names, **PRIVATE)
 
 
 def contradicting(reply: Json) -> str:
@@ -107,6 +114,26 @@ def to_look_up(reply: Json) -> str:
     words = f"{reply['total']} in all; ingest a newer document under the same name to replace one."
     columns = ("about", "sentence", "source", "first read")
     return block(table("Stale facts", columns, rows), paragraph(words, "quiet"))
+
+
+def names_of_one(reply: Json) -> str:
+    """Names that count as one thing with the sentences that say so, and those that are spelled alike."""
+    same = [
+        (
+            " = ".join(each["names"]),
+            " ".join(dict.fromkeys(f"{fact['sentence']} [{fact['source']}]" for fact in each["because"])),
+        )
+        for each in reply["same"]
+    ]
+    alike = [(each["first"], each["second"], f"{each['similarity']:.2f}") for each in reply["alike"]]
+    words = (
+        "To decide, ingest a triple: \u201cA,is the same as,B\u201d or \u201cA,is not the same as,B\u201d."
+    )
+    return block(
+        table("Names of one thing", ("names", "because"), same),
+        table("Spelled alike, and may be one", ("name", "name", "likeness"), alike),
+        paragraph(words, "quiet"),
+    )
 
 
 def _domain(where: str) -> str | None:

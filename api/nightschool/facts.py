@@ -1,6 +1,6 @@
-"""Routes of facts: list those about a name, those that contradict each other, and those to look up again.
+"""Routes of facts: those about a name, those that contradict each other, those to look up again, and names.
 
-They are for keys of scope `learn`; the latter two read all facts, which takes seconds where there are many.
+They are for keys of scope `learn`; all but the first read all facts, which takes seconds if there are many.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from api.errors import openai_errors
 from api.limits import reject_nul
 from memory.records.base import Domain
 from memory.records.knowledge import Fact
+from memory.semantic.alike import alike_names
+from memory.semantic.naming import about_by_any_name, by_domain
 
 router = APIRouter(prefix="/v1/memory", tags=["memory"], dependencies=[Depends(reject_nul)])
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -30,8 +32,14 @@ async def about(
     domain: Domain | None = None,
     limit: Limit = 100,
 ) -> list[Fact]:
-    """Facts whose subject or object is this name, ignoring case, plural and article; as subject first."""
-    return list(await service.runtime.semantic.about([about], access=access, domain=domain, limit=limit))
+    """Facts whose subject or object is this name, ignoring case, plural and article; as subject first.
+
+    Those under another name of the same thing, such as its abbreviation, come after them.
+    """
+    known = await about_by_any_name(
+        service.runtime.semantic, [about], access=access, domain=domain, limit=limit
+    )
+    return list(known.facts)
 
 
 class Conflicts(BaseModel):
@@ -80,3 +88,47 @@ async def stale(
     found = await asyncio.to_thread(lambda: [fact for fact in facts if is_stale(fact, now)])
     found.sort(key=lambda fact: (fact.subject, fact.id))
     return StaleFacts(total=len(found), facts=found[:limit])
+
+
+class NamesOfOne(BaseModel):
+    """Names that count as the same thing's."""
+
+    domain: Domain
+    names: tuple[str, ...]
+    """The longest first."""
+    because: tuple[Fact, ...]
+
+
+class AlikeNames(BaseModel):
+    """Two names that are spelled alike, and count as two things."""
+
+    domain: Domain
+    first: str
+    second: str
+    similarity: float
+
+
+class Names(BaseModel):
+    """What counts as one thing, and what may be one."""
+
+    same: list[NamesOfOne]
+    alike: list[AlikeNames]
+
+
+@router.get("/names", responses=openai_errors(422, 503))
+async def names(
+    service: ServiceDep, access: AccessDep, domain: Domain | None = None, limit: Limit = 100
+) -> Names:
+    """Lists names that count as one thing, with the facts that say so, and names that are spelled alike.
+
+    To decide otherwise, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`. Remove its
+    document to undo it.
+    """
+    facts = await service.runtime.semantic.all(access=access, domain=domain)
+    joined = [
+        NamesOfOne(domain=each, names=group, because=because)
+        for each, same in by_domain(facts).items()
+        for group, because in same.groups()
+    ]
+    alike = await asyncio.to_thread(alike_names, facts)
+    return Names(same=joined[:limit], alike=[AlikeNames(**pair._asdict()) for pair in alike[:limit]])

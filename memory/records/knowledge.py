@@ -7,7 +7,9 @@ from typing import Literal
 from memory.records.base import Digest, Domain, Record, Share
 
 Verdict = Literal["accept", "refine", "flag", "discard"]
-CONFIDENCE: Mapping[str, float] = {"clause": 0.85, "apposition": 0.9, "lifespan": 0.95, "triple": 1.0}
+CONFIDENCE: Mapping[str, float] = {
+    "clause": 0.85, "apposition": 0.9, "lifespan": 0.95, "abbreviation": 0.95, "triple": 1.0,
+}  # fmt: skip
 """How far each rule is trusted where facts contradict each other. Chosen, not measured: the labels of `make
 bench-facts` have too few facts of each rule. Triples are taken as given."""
 STRUCTURE_CONFIDENCE = 0.95

@@ -15,6 +15,7 @@ from memory.retrieval.bridges import Links, bridges, named_in
 from memory.retrieval.candidates import Candidates
 from memory.retrieval.signals import fitted_weights
 from memory.semantic.base import SemanticMemory
+from memory.semantic.naming import about_by_any_name
 
 DEPTH = 100
 """Passages that each of the searches by meaning and by words contributes, so that fusion has a choice."""
@@ -77,15 +78,21 @@ async def find_candidates(
     depth: int = DEPTH,
 ) -> Candidates:
     """What all searches find, not ranked yet; see `retrieve`."""
-    by_vector, by_text, names, facts = await asyncio.gather(
+    by_vector, by_text, names, known = await asyncio.gather(
         episodic.scores(query, by="vector", limit=depth, access=access, domain=domain),
         episodic.scores(query, by="text", limit=depth, access=access, domain=domain),
         episodic.names(access=access, domain=domain),
-        semantic.about(terms(query), access=access, domain=domain, said_by=said_by, limit=MAX_FACTS),
+        about_by_any_name(
+            semantic, terms(query), access=access, domain=domain, said_by=said_by, limit=MAX_FACTS
+        ),
     )
-    candidates = Candidates(facts)
+    if known.names:  # what the question names has other names, by which passages may call it
+        query = f"{query} ({', '.join(known.names)})"
+        by_text = await episodic.scores(query, by="text", limit=depth, access=access, domain=domain)
+    candidates = Candidates(known.facts)
     scores = candidates.scores
-    scores["words"], scores["fact"] = relative(by_text), _fact_scores(facts, terms(query))
+    scores["words"] = relative(by_text)
+    scores["fact"] = _fact_scores(known.facts, (*terms(query), *known.names))
     candidates.links["named"] = named = await asyncio.to_thread(named_in, query, names)
     scores["named"] = _strongest(named)
     others = dict.fromkeys([*by_text, *scores["fact"], *scores["named"]])

@@ -43,6 +43,12 @@ class SemanticMemory(Protocol):
         """
         ...
 
+    async def naming(
+        self, terms: Sequence[str], *, access: Access, domain: str | None = None, limit: int = 200
+    ) -> tuple[Fact, ...]:
+        """Facts that say whether a term and another name are the same thing's (`naming.is_naming`), by id."""
+        ...
+
     async def near(
         self,
         subjects: Sequence[str],

@@ -20,6 +20,7 @@ from memory.records.access import Access
 from memory.records.knowledge import Fact
 from memory.semantic.base import checked_hops, keys
 from memory.semantic.connection import CONNECT_SECONDS, connect, redis_url, shown, store_errors
+from memory.semantic.naming import is_naming
 
 BATCH = 500
 """Facts per write query; each query is atomic."""
@@ -38,7 +39,7 @@ MERGE (s:Entity {key: f.subject_key}) ON CREATE SET s.name = f.subject
 MERGE (o:Entity {key: f.object_key}) ON CREATE SET o.name = f.object
 MERGE (s)-[r:FACT {id: f.id}]->(o)
 ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.owner = f.owner,
-    r.body = f.body, r.said_by = f.said_by, r.observed_at = f.observed_at
+    r.body = f.body, r.said_by = f.said_by, r.observed_at = f.observed_at, r.naming = f.naming
 """
 _KNOWN = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() RETURN r.id"
 _OF_DOCUMENT = """
@@ -58,6 +59,11 @@ WHERE ($domain IS NULL OR r.domain = $domain) AND {_VISIBLE}
 RETURN DISTINCT r.id AS id, r.body ORDER BY id LIMIT $limit
 """
 _BY_OBJECT = _BY_SUBJECT.replace("-[r:FACT]->", "<-[r:FACT]-")
+_NAMING = f"""
+UNWIND $keys AS k MATCH (:Entity {{key: k}})-[r:FACT]-()
+WHERE r.naming AND ($domain IS NULL OR r.domain = $domain) AND {_VISIBLE}
+RETURN DISTINCT r.id AS id, r.body ORDER BY id LIMIT $limit
+"""
 _NEAR = f"""
 UNWIND $keys AS k MATCH (:Entity {{key: k}})-[r:FACT]-(other)
 WHERE {_VISIBLE}
@@ -149,6 +155,17 @@ class FalkorSemanticMemory:
                 for id_, body in rows:
                     found.setdefault(id_, _fact(body))
         return tuple(found.values())[:limit]
+
+    async def naming(
+        self, terms: Sequence[str], *, access: Access, domain: str | None = None, limit: int = 200
+    ) -> tuple[Fact, ...]:
+        term_keys = [_unique(k) for k in keys(terms)]
+        if not term_keys or limit < 1:
+            return ()
+        limits = _limits(access, None)
+        async with store_errors("the graph"):
+            rows = await self._read(_NAMING, keys=term_keys, domain=domain, limit=limit, **limits)
+        return tuple(_fact(body) for _, body in rows)
 
     async def near(
         self,
@@ -290,7 +307,7 @@ class FalkorSemanticMemory:
             await asyncio.sleep(0.05)
 
 
-def _row(fact: Fact) -> dict[str, str | None]:
+def _row(fact: Fact) -> dict[str, Any]:
     """The parameters of one fact for `_ADD`; its JSON is ASCII, because a raw NUL would cut off the query."""
     return {
         "id": _unique(fact.id),
@@ -304,6 +321,7 @@ def _row(fact: Fact) -> dict[str, str | None]:
         "owner": _digest(fact.owner),
         "body": json.dumps(fact.model_dump(mode="json")),
         "said_by": _digest(fact.said_by),
+        "naming": is_naming(fact),
         "observed_at": None if fact.observed_at is None else fact.observed_at.astimezone(UTC).isoformat(),
     }
 

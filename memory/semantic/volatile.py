@@ -7,6 +7,7 @@ from memory.language.text import key
 from memory.records.access import Access
 from memory.records.knowledge import Fact
 from memory.semantic.base import checked_hops, keys
+from memory.semantic.naming import is_naming
 
 
 class VolatileSemanticMemory:
@@ -49,6 +50,19 @@ class VolatileSemanticMemory:
             if (domain is None or f.domain == domain) and term_keys & {key(f.subject), key(f.object)}
         ]
         return tuple(f for *_, f in sorted(found, key=lambda row: row[:2])[: max(0, limit)])
+
+    async def naming(
+        self, terms: Sequence[str], *, access: Access, domain: str | None = None, limit: int = 200
+    ) -> tuple[Fact, ...]:
+        term_keys = set(keys(terms))
+        found = [
+            f
+            for f in self._visible(None, access)
+            if (domain is None or f.domain == domain)
+            and term_keys & {key(f.subject), key(f.object)}
+            and is_naming(f)
+        ]
+        return tuple(sorted(found, key=lambda f: f.id)[: max(0, limit)])
 
     async def near(
         self,

@@ -232,3 +232,16 @@ async def test_every_way_to_read_finds_what_may_be_read_and_nothing_else(
     readable = {f.id for f in everything if access.may_read(f.owner, f.domain)}
     assert {f.id for f in await store.about(["levain"], access=access)} == readable
     assert {f.id for f in await store.near(["levain"], access=access)} == readable
+
+
+async def test_facts_that_give_another_name_are_found_by_either(store: SemanticMemory) -> None:
+    naming = fact("DHS", "the Deep Harbour Survey", relation="stands for")
+    private = fact("DHS", "Dover Health Service", relation="stands for", owner="ann", source="p.md")
+    await store.add([naming, private, fact("DHS", "Leeds", relation="is in"), CHECKER])
+    assert await store.naming(["deep harbour surveys"], access=EVERYTHING) == (naming,)
+    assert await store.naming(["dhs"], access=Access(owner="ben")) == (naming,)
+    both = tuple(sorted((naming, private), key=lambda each: each.id))
+    assert await store.naming(["DHS", "borrow checker"], access=EVERYTHING) == both
+    assert await store.naming(["DHS"], access=EVERYTHING, domain="bread") == ()
+    assert await store.naming(["DHS"], access=EVERYTHING, limit=0) == ()
+    assert await store.naming([], access=EVERYTHING) == ()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from memory.ingest.propositions.abbreviations import abbreviations
 from memory.ingest.propositions.instructions import READERS, facts_from_instruction
 from memory.ingest.propositions.lifespans import life_events
 from memory.ingest.propositions.sentences import Sentence, sentences
@@ -64,6 +65,10 @@ def _clause_facts(sentence: Sentence) -> Iterator[Fact]:
             sentence.start,
             sentence.end,
             rule="lifespan",
+        )
+    for short, long in abbreviations(sentence.span.text):
+        yield _fact(
+            sentence.passage, short, "stands for", long, sentence.start, sentence.end, rule="abbreviation"
         )
     for found in sentence.clauses:
         clause = found if isinstance(found, Apposition) else _denied(found)

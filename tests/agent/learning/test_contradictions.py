@@ -130,3 +130,10 @@ def test_of_many_facts_with_one_subject_and_verb_only_the_first_are_compared(
     monkeypatch.setattr(contradictions, "MOST_COMPARED", 4)
     many = [stated("The ferry", "has", f"{10 + n} decks", source=f"{n}.md") for n in range(9)]
     assert len(conflicts(many)) == 4 * 3 / 2
+
+
+def test_facts_under_two_names_of_one_thing_contradict_each_other() -> None:
+    first = stated("the DHS", "was founded in", "1931")
+    second = stated("the Deep Harbour Survey", "was founded in", "1935", source="b.md")
+    assert kinds(first, second) == []
+    assert kinds(first, second, stated("DHS", "stands for", "Deep Harbour Survey")) == ["date"]

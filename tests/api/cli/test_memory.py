@@ -117,3 +117,23 @@ def test_stale_facts_show_where_and_when_they_were_read() -> None:
         "It will open. [b.md, until 2025-03-04]",
         "2 facts to look up again; ingest newer documents in place of these.",
     ]
+
+
+def test_names_of_one_thing_are_listed_with_those_that_may_be() -> None:
+    listed = {
+        "same": [
+            {
+                "domain": "general",
+                "names": ["Deep Harbour Survey", "DHS"],
+                "because": [{"source": "b.md"}, {"source": "a.md"}],
+            }
+        ],
+        "alike": [{"domain": "general", "first": "Kelvyn Corp", "second": "Kelvyn Corps", "similarity": 0.7}],
+    }
+    with stub([Route("/v1/memory/names", lambda _: JSONResponse(listed))]) as port:
+        said = run("memory", "names", port=port)
+    assert said.stdout.splitlines() == [
+        "Deep Harbour Survey = DHS  [a.md, b.md]",
+        "Kelvyn Corp ? Kelvyn Corps  (spelled alike: 0.70)",
+        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`.",
+    ]

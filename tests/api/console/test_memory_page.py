@@ -13,7 +13,10 @@ async def test_facts_are_drawn_contradictions_listed_and_the_past_searched(brows
         page = console.page
         async with httpx.AsyncClient(base_url=console.url, timeout=120) as client:
             for source, year in (("old<b>.md", 1962), ("new.md", 1971)):
-                text = f"# Kettle\n\nThe brass kettle was built in {year}. The brass kettle is a vessel."
+                text = (
+                    f"# Kettle\n\nThe brass kettle was built in {year}. The brass kettle is a vessel."
+                    " The Deep Harbour Survey (DHS) owns it."
+                )
                 reply = await client.post(
                     "/v1/documents",
                     params={"source": source},
@@ -39,6 +42,10 @@ async def test_facts_are_drawn_contradictions_listed_and_the_past_searched(brows
         await page.locator("#conflicts").get_by_text("0 in all").wait_for()
         await page.get_by_role("button", name="Show stale facts").click()
         await page.get_by_text("ingest a newer document under the same name").wait_for()
+
+        await page.get_by_role("button", name="Show names of one thing").click()
+        same = page.get_by_role("region", name="Names of one thing")
+        await same.get_by_text("Deep Harbour Survey = DHS").wait_for()
 
         await page.get_by_label("Search for").fill("brass kettle")
         await page.get_by_label("As of").fill("yesterday")

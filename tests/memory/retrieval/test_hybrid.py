@@ -162,3 +162,16 @@ def test_terms_are_runs_of_words_and_bounded() -> None:
     )
     assert len(terms("word " * 10_000)) <= 200
     assert terms("") == ()
+
+
+async def test_a_page_that_uses_another_name_of_the_thing_is_found() -> None:
+    episodic, semantic = VolatileEpisodicMemory(HashingEmbedder()), VolatileSemanticMemory()
+    sought = page("Charts", "Deep Harbour Survey drew maps of seabeds near Leeds.")
+    others = [page(f"Ferry {n}", f"Ferry {n} can do ten knots.") for n in range(30)]
+    await episodic.add([sought, *others])
+    question = "What did the DHS do?"
+    found = await retrieve(question, episodic=episodic, semantic=semantic, access=EVERYTHING, limit=1)
+    assert found.evidence[0].passage.id != sought.id
+    await semantic.add([fact("DHS", "the Deep Harbour Survey", relation="stands for")])
+    found = await retrieve(question, episodic=episodic, semantic=semantic, access=EVERYTHING, limit=1)
+    assert found.evidence[0].passage.id == sought.id

@@ -1,0 +1,84 @@
+"""Which names are the same thing's, and how that is decided and undone."""
+
+import pytest
+
+from memory.records.access import EVERYTHING
+from memory.records.knowledge import Fact
+from memory.semantic.alike import alike_names
+from memory.semantic.naming import SameNames, about_by_any_name, is_naming
+from memory.semantic.volatile import VolatileSemanticMemory
+from tests.support.documents import fact
+
+SHORT = fact("DHS", "the Deep Harbour Survey", relation="stands for")
+KNOWN = fact("Ludwig Brehm", "Iron Lu", relation="was also known as", source="b.md")
+FOUNDED = fact("the Deep Harbour Survey", "1931", relation="was founded in", source="c.md")
+
+
+def triple(subject: str, relation: str, object_: str) -> Fact:
+    made = fact(subject, object_, relation=relation, source="names.csv")
+    return made.model_copy(update={"rule": "triple"})
+
+
+def test_an_abbreviation_and_a_nickname_are_the_same_things_names() -> None:
+    names = SameNames([SHORT, KNOWN, FOUNDED])
+    assert names.canonical("the DHS") == names.canonical("Deep Harbour Survey") == "deep harbour survey"
+    assert names.others(["Iron Lu"]) == ("Ludwig Brehm",)
+    assert names.others(["Ludwig Brehm", "Iron Lu", "Oslo"]) == ()
+    assert names.canonical("Oslo") == "oslo"
+    assert [group for group, _ in names.groups()] == [
+        ("Ludwig Brehm", "Iron Lu"),
+        ("the Deep Harbour Survey", "DHS"),
+    ]
+
+
+def test_what_stands_for_two_things_is_neither() -> None:
+    other = fact("DHS", "Department of Human Settlements", relation="stands for", source="d.md")
+    names = SameNames([SHORT, other])
+    assert names.canonical("DHS") == "dhs"
+    assert names.groups() == []
+
+
+def test_a_triple_joins_and_another_keeps_apart() -> None:
+    joined = triple("Mercury", "is the same as", "Mercury Records")
+    apart = triple("Mercury Records", "is not the same as", "Mercury")
+    assert SameNames([joined]).canonical("Mercury") == "mercury record"
+    assert SameNames([joined, apart]).canonical("Mercury") == "mercury"
+    undone = triple("DHS", "is not the same as", "Deep Harbour Survey")
+    assert SameNames([SHORT, undone]).canonical("DHS") == "dhs"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        fact("the process", "fermentation", relation="is called"),
+        fact("the EU", "peace", relation="stands for"),
+        fact("Ann Quist", "Leeds", relation="lives in"),
+        KNOWN.model_copy(update={"condition": "in Berlin"}),
+        KNOWN.model_copy(update={"said_by": "u1"}),
+    ],
+)
+def test_descriptions_conditions_and_what_users_say_join_nothing(other: Fact) -> None:
+    assert not is_naming(other.model_copy(update={"rule": "clause"}))
+
+
+async def test_a_thing_is_looked_up_by_all_its_names_and_only_where_they_are_unique() -> None:
+    semantic = VolatileSemanticMemory()
+    await semantic.add([SHORT, FOUNDED])
+    known = await about_by_any_name(semantic, ["DHS"], access=EVERYTHING)
+    assert known == ((SHORT, FOUNDED), ("the Deep Harbour Survey",))
+    await semantic.add([fact("DHS", "Department of Human Settlements", relation="stands for", source="d.md")])
+    for term in ("DHS", "Deep Harbour Survey"):
+        assert (await about_by_any_name(semantic, [term], access=EVERYTHING)).names == ()
+
+
+def test_names_that_are_spelled_alike_are_suggested_until_a_person_decides() -> None:
+    facts = [
+        fact("Kelvyn Corporation", "pumps", relation="makes"),
+        fact("Kelvyn Corporations Ltd", "pumps", relation="sells"),
+        fact("Model X100", "a pump"),
+        fact("Model X101", "a pump"),
+    ]
+    (pair,) = alike_names(facts)
+    assert (pair.first, pair.second) == ("Kelvyn Corporation", "Kelvyn Corporations Ltd")
+    for relation in ("is the same as", "is not the same as"):
+        assert alike_names([*facts, triple("Kelvyn Corporation", relation, "Kelvyn Corporations Ltd")]) == []
