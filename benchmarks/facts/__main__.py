@@ -109,10 +109,10 @@ def _kind_table(halves: dict[bool, list[Scored]]) -> Table:
     return Table(
         title="By kind of relation",
         text="Sentences of public data, drawn by a seeded script and labelled by hand before anything was"
-        " extracted from them, but for what abbreviations stand for; halves by a hash of the text. An extracted"
-        " fact is right if the sentence says all of it, with the same subject and verb, and it lost no number, negation, modal verb or"
-        " condition. A label is found if right facts have half of its words. Each sentence is read alone,"
-        " with its document's title.",
+        " extracted from them, but for what abbreviations stand for; halves by a hash of the text. An"
+        " extracted fact is right if the sentence says all of it, with the same subject and verb, and it lost"
+        " no number, negation, modal verb or condition. A label is found if right facts have half of its"
+        " words. Each sentence is read alone, with its document's title.",
         head=("half", "kind", "extracted", "precision", "labelled", "recall"),
         rows=rows(lines),
     )
