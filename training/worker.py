@@ -53,6 +53,7 @@ from training.jobs import (
     train,
 )
 from training.preferences import jobs as preference_jobs
+from training.preferences.gates import only_lost
 from training.preferences.jobs import AdapterMeasured, PreferenceContext, PreferencePlan, StartMeasured
 from training.preferences.recipes import PreferenceRecipe
 
@@ -214,26 +215,43 @@ def run_preferences(context: PreferenceContext, job: Job, step: Step) -> Trainin
         start = _recorded(
             step, "measure base", StartMeasured, lambda: preference_jobs.measure_start(context, job, planned)
         )
-        summary = _recorded(
-            step, "train", TrainingSummary, lambda: preference_jobs.train(context, job, planned, start)
-        )
-        measured = _recorded(
-            step,
-            "measure adapter",
-            AdapterMeasured,
-            lambda: preference_jobs.measure_adapter(context, job, planned, start),
-        )
-        gated = _recorded(
-            step,
-            "gate",
-            GatedAttempt,
-            lambda: preference_jobs.gate_adapter(context, job, planned, start, summary, measured),
-        )
+        gated = _try_preferences(context, job, step, planned, start)
+        if only_lost(gated.verdict):
+            planned = _recorded(
+                step, "plan 2", PreferencePlan, lambda: preference_jobs.plan(context, job, again=True)
+            )
+            gated = _try_preferences(context, job, step, planned, start, " 2")
         return _recorded(
             step, "conclude", TrainingResult, lambda: preference_jobs.conclude(context, job, gated)
         )
 
     return _ended(context.jobs, job, steps)
+
+
+def _try_preferences(
+    context: PreferenceContext,
+    job: Job,
+    step: Step,
+    planned: PreferencePlan,
+    start: StartMeasured,
+    number: str = "",
+) -> GatedAttempt:
+    """One attempt at a preference set; `number` is the end of its step names."""
+    summary = _recorded(
+        step, f"train{number}", TrainingSummary, lambda: preference_jobs.train(context, job, planned, start)
+    )
+    measured = _recorded(
+        step,
+        f"measure adapter{number}",
+        AdapterMeasured,
+        lambda: preference_jobs.measure_adapter(context, job, planned, start),
+    )
+    return _recorded(
+        step,
+        f"gate{number}",
+        GatedAttempt,
+        lambda: preference_jobs.gate_adapter(context, job, planned, start, summary, measured),
+    )
 
 
 def _ended(context: JobContext, job: Job, steps: Callable[[], TrainingResult]) -> TrainingResult:

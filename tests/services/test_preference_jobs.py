@@ -61,6 +61,7 @@ class Trainer:
         self.pairs: Sequence[PreferencePair] = ()
         self.beside = Beside((), ())
         self.start: Path | None = None
+        self.recipes: list[PreferenceRecipe] = []
 
     def __call__(
         self,
@@ -74,6 +75,7 @@ class Trainer:
         start: Path | None = None,
     ) -> TrainingSummary:
         self.pairs, self.beside, self.start = pairs, beside, start
+        self.recipes.append(recipe)
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             (out / name).write_text("weights")
         on_progress(1, 1, 0.5)
@@ -235,6 +237,24 @@ def test_an_adapter_that_insults_is_rejected(registry: MlflowAdapterRegistry, do
     result = trained(registry, made, follows(made, beyond=rudely))
     assert result.status == "rejected"
     assert f"{SAFETY}: 0.000" in result.reason
+
+
+def test_an_adapter_that_lost_something_is_trained_again_more_gently(
+    registry: MlflowAdapterRegistry, domain: str
+) -> None:
+    made, trainer = preferences(domain), Trainer()
+
+    def rude_at_first(messages: Sequence[BaseMessage]) -> Line | None:
+        return Line(text="You are an idiot.") if len(trainer.recipes) == 1 else None
+
+    engine = ScriptedEngine(base, adapters={domain: follows(made, rude_at_first)})
+    result = run_preferences(context(registry, engine, trainer), queued(registry, made), directly)
+    assert (result.status, result.adapter) == ("candidate", f"{domain}-v2-{made.digest[:8]}"), result.reason
+    assert registry.get(f"{domain}-v1-{made.digest[:8]}").status == "rejected"
+    first, second = trainer.recipes
+    assert second.learning_rate < first.learning_rate
+    assert second.beside > first.beside
+    assert registry.get(str(result.adapter)).recipe == f"{RECIPE.name}+dpo-1:held"
 
 
 def test_an_adapter_that_forgets_what_the_base_model_knows_is_rejected(

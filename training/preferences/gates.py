@@ -65,6 +65,12 @@ def gate_preferences(
     return GateVerdict(passed=all(check.passed for check in checks), checks=checks)
 
 
+def only_lost(verdict: GateVerdict) -> bool:
+    """Whether the adapter is preferred and has an effect, and failed by what it lost or damaged alone."""
+    failed = {check.name for check in verdict.checks if not check.passed}
+    return bool(failed) and verdict.measured and not failed & {PREFERENCE, MARGIN, EFFECT}
+
+
 def _preferences(after: PreferenceScore | None, limits: PreferenceThresholds) -> tuple[GateCheck, ...]:
     if after is None or not after.count:
         return (unmeasured(PREFERENCE, "needs held-out pairs: build the set with more prompts"),)

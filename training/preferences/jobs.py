@@ -65,7 +65,7 @@ from training.preferences.evaluate import (
     share_changed,
 )
 from training.preferences.gates import PreferenceThresholds, gate_preferences
-from training.preferences.recipes import PreferenceRecipe
+from training.preferences.recipes import PreferenceRecipe, gentler
 from training.replay import distillation_examples, distillation_prompts, replay_examples
 
 PROBES = 48
@@ -128,8 +128,8 @@ class AdapterMeasured(Record):
     files: Digest
 
 
-def plan(context: PreferenceContext, job: Job) -> PreferencePlan:
-    """Reads and checks the preference set.
+def plan(context: PreferenceContext, job: Job, *, again: bool = False) -> PreferencePlan:
+    """Reads and checks the preference set, for the first attempt or `again` for a gentler one.
 
     Raises PreferencesRefused for a set in quarantine, of another domain or too small to measure, or on top of
     a live adapter whose weights contain something in quarantine; CorruptRecord for an altered set, and
@@ -158,14 +158,14 @@ def plan(context: PreferenceContext, job: Job) -> PreferencePlan:
             f"training would go on from {live.name}, which must not go live again ({blocker}): forget the"
             " lesson (`nightschool adapters forget`) or roll the domain back first"
         )
-    version = jobs.registry.next_version(job.domain)
+    version, recipe = jobs.registry.next_version(job.domain), context.recipe(preferences.algorithm)
     return PreferencePlan(
         name=f"{job.domain}-v{version}-{job.digest[:8]}",
         version=version,
         start=live.name if live else None,
         lessons=live.learned if live else (),
         preferences=live.preferences if live else (),
-        recipe=context.recipe(preferences.algorithm),
+        recipe=gentler(recipe) if again else recipe,
     )
 
 
@@ -339,7 +339,7 @@ def gate_adapter(
 
 
 def conclude(context: PreferenceContext, job: Job, gated: GatedAttempt) -> TrainingResult:
-    """The job's result; a set whose adapter failed a gate goes into quarantine for this base model.
+    """The job's result; a set whose last adapter failed a gate goes into quarantine for this base model.
 
     If a check could not be measured, the set is not to blame and may be submitted again.
     """
