@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from agent.concurrency import gather_limited
+from agent.engines.base import Sampling
 from agent.errors import AgentError
 from api.auth import CallerDep
 from api.compose import ServiceDep
@@ -18,7 +19,7 @@ from api.errors import openai_errors, stream_error
 from api.limits import reject_nul
 from api.openai.messages import to_graph_messages
 from api.openai.replies import Chunk, Completion, ReplyBuilder
-from api.openai.requests import UNIT_CHARACTERS, ChatRequest
+from api.openai.requests import UNIT_CHARACTERS, ChatRequest, usable
 from graphs.chat import Chat, chat, initial_state, stream
 from graphs.state import ChatState, Runtime
 from graphs.turn import Piece, Turn
@@ -45,13 +46,15 @@ async def complete(
 ) -> Completion | EventSourceResponse:
     """Answers the last message of a conversation: directly, from sources with citations, or not at all."""
     runtime = await service.runtime.for_owner(caller.owner)
+    sampling, ignored = usable(request.sampling, runtime.card.template)
     builder = ReplyBuilder.of(
         base=runtime.base_name,
         now=runtime.clock(),
         logprobs=bool(request.logprobs),
         include_usage=request.stream_options is not None and request.stream_options.include_usage,
+        ignored=ignored,
     )
-    states = list(_initial_states(request, x_conversation_id))
+    states = list(_initial_states(request, sampling, x_conversation_id))
     if not request.stream:
         turns = gather_limited((partial(chat, service.chat, runtime, state) for state in states), len(states))
         return builder.completion(await cancel_on_disconnect(http, turns))
@@ -64,9 +67,11 @@ async def complete(
     )
 
 
-def _initial_states(request: ChatRequest, conversation_id: str | None) -> Iterator[ChatState]:
+def _initial_states(
+    request: ChatRequest, sampling: Sampling, conversation_id: str | None
+) -> Iterator[ChatState]:
     """The initial state of each choice's turn, with a seed of its own."""
-    messages, sampling = to_graph_messages(request.messages), request.sampling
+    messages = to_graph_messages(request.messages)
     for choice in range(request.n or 1):
         yield initial_state(
             messages,

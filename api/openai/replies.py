@@ -34,6 +34,8 @@ class TurnDetails(BaseModel):
     """The rewording that the model was sure about, if it was unsure about the caller's."""
     citations: tuple[Citation, ...]
     gap_id: str | None
+    ignored: tuple[str, ...] = ()
+    """What of the request the model cannot use, and why."""
 
 
 class TokenLogprob(BaseModel):
@@ -170,11 +172,27 @@ class ReplyBuilder(BaseModel):
     """Whether replies have log-probabilities."""
     include_usage: bool = False
     """Whether a stream ends with a chunk for the usage."""
+    ignored: tuple[str, ...] = ()
+    """What of the request the model cannot use, and why."""
 
     @classmethod
-    def of(cls, *, base: str, now: datetime, logprobs: bool, include_usage: bool = False) -> "ReplyBuilder":
+    def of(
+        cls,
+        *,
+        base: str,
+        now: datetime,
+        logprobs: bool,
+        include_usage: bool = False,
+        ignored: tuple[str, ...] = (),
+    ) -> "ReplyBuilder":
         """A builder for replies created at `now`."""
-        return cls(base=base, created=int(now.timestamp()), logprobs=logprobs, include_usage=include_usage)
+        return cls(
+            base=base,
+            created=int(now.timestamp()),
+            logprobs=logprobs,
+            include_usage=include_usage,
+            ignored=ignored,
+        )
 
     def completion(self, turns: Sequence[Turn]) -> Completion:
         """The completion whose choices are these turns; it has the first one's id."""
@@ -193,7 +211,7 @@ class ReplyBuilder(BaseModel):
                 for index, turn in enumerate(turns)
             ),
             usage=usage_of(turns),
-            nightschool=turn_details(first),
+            nightschool=turn_details(first, self.ignored),
         )
 
     def first_chunk(self, part: Piece | Turn, index: int = 0) -> Chunk:
@@ -212,7 +230,7 @@ class ReplyBuilder(BaseModel):
             for position, call in enumerate(_tool_calls(turn) or ())
         ]
         last = self._chunk(turn, Delta(tool_calls=calls or None), index, finish_reason=turn.finish_reason)
-        return last.model_copy(update={"nightschool": turn_details(turn)})
+        return last.model_copy(update={"nightschool": turn_details(turn, self.ignored)})
 
     def usage_chunk(self, turns: Sequence[Turn]) -> Chunk:
         """The chunk with the usage, which has no choices."""
@@ -287,8 +305,8 @@ def _tool_calls(turn: Turn) -> list[ReplyToolCall] | None:
     return calls or None
 
 
-def turn_details(turn: Turn) -> TurnDetails:
-    """The details of a turn."""
+def turn_details(turn: Turn, ignored: tuple[str, ...] = ()) -> TurnDetails:
+    """The details of a turn; `ignored` is what of the request the model could not use."""
     return TurnDetails(
         run_id=turn.id,
         intent=turn.intent,
@@ -300,4 +318,5 @@ def turn_details(turn: Turn) -> TurnDetails:
         uncertainty=turn.uncertainty,
         citations=turn.citations,
         gap_id=turn.gap_id,
+        ignored=ignored,
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from agent.chat.routing import AUTO
 from agent.engines.base import Sampling
+from agent.models.card import ChatTemplate
 from api.openai.messages import Message
 from memory.records.interactions import UnsurePolicy
 
@@ -196,3 +197,15 @@ class ChatRequest(SamplingFields):
     def unit(self, conversation: str | None) -> str | None:
         """The user or conversation of the turn; `conversation` is that of the request's header."""
         return self.user or (self.metadata or {}).get("conversation_id") or conversation or None
+
+
+def usable(sampling: Sampling, template: ChatTemplate) -> tuple[Sampling, tuple[str, ...]]:
+    """The sampling without what the model cannot do anyway, and what that was, for the reply.
+
+    Clients such as Open WebUI offer tools with every message. A model whose template takes none never chooses
+    one, so that it answers as if there were none; a call that is required is left to the engine.
+    """
+    if not sampling.tools or template.tool_parser is not None or sampling.tool_choice not in (None, "auto"):
+        return sampling, ()
+    left = sampling.model_copy(update={"tools": (), "tool_choice": None})
+    return left, ("tools: the model's chat template takes none",)

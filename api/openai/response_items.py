@@ -188,8 +188,8 @@ def started_response(request: ResponsesRequest, *, id: str, model: str, created_
     )
 
 
-def finished_response(started: Response, turn: Turn) -> Response:
-    """The response with the turn's answer, usage and details."""
+def finished_response(started: Response, turn: Turn, ignored: tuple[str, ...] = ()) -> Response:
+    """The response with the turn's answer, usage and details; `ignored` is what the model could not use."""
     complete = turn.finish_reason != "length"
     return started.model_copy(
         update={
@@ -202,7 +202,7 @@ def finished_response(started: Response, turn: Turn) -> Response:
                 output_tokens=turn.completion_tokens,
                 total_tokens=turn.prompt_tokens + turn.completion_tokens,
             ),
-            "nightschool": turn_details(turn),
+            "nightschool": turn_details(turn, ignored),
         }
     )
 

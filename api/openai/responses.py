@@ -15,6 +15,7 @@ from api.errors import openai_errors, stream_error
 from api.limits import reject_nul
 from api.openai.chat import PING_SECONDS, ConversationHeader
 from api.openai.messages import to_graph_messages
+from api.openai.requests import usable
 from api.openai.response_items import (
     OutputMessage,
     OutputText,
@@ -46,10 +47,11 @@ async def respond(
 ) -> Response | EventSourceResponse:
     """Answers like chat completions, in the Responses format. Each request has the whole conversation."""
     chat_request, runtime = request.chat(), await service.runtime.for_owner(caller.owner)
+    sampling, ignored = usable(chat_request.sampling, runtime.card.template)
     start = initial_state(
         to_graph_messages(chat_request.messages),
         requested=chat_request.model,
-        sampling=chat_request.sampling,
+        sampling=sampling,
         unit=chat_request.unit(x_conversation_id),
         streamed=bool(chat_request.stream),
         unsure=chat_request.nightschool.unsure if chat_request.nightschool else None,
@@ -59,16 +61,20 @@ async def respond(
     if not request.stream:
         turn = await cancel_on_disconnect(http, chat(service.chat, runtime, start))
         empty = started_response(request, id=_id(turn.id), model=runtime.base_name, created_at=created_at)
-        return finished_response(empty, turn)
+        return finished_response(empty, turn, ignored)
     parts = in_own_task(stream(service.chat, runtime, start))
     part = await cancel_on_disconnect(http, anext(parts))
     id = part.turn_id if isinstance(part, Piece) else part.id
     empty = started_response(request, id=_id(id), model=runtime.base_name, created_at=created_at)
-    return EventSourceResponse(_events(part, parts, id, empty), ping=PING_SECONDS, sep="\n")
+    return EventSourceResponse(_events(part, parts, id, empty, ignored), ping=PING_SECONDS, sep="\n")
 
 
 async def _events(
-    part: Piece | Turn, rest: AsyncGenerator[Piece | Turn, None], id: str, empty: Response
+    part: Piece | Turn,
+    rest: AsyncGenerator[Piece | Turn, None],
+    id: str,
+    empty: Response,
+    ignored: tuple[str, ...],
 ) -> AsyncGenerator[JSONServerSentEvent, None]:
     """The events of one response, numbered, in OpenAI's order."""
     number = -1
@@ -98,7 +104,7 @@ async def _events(
             problem = stream_error(error).error
             yield event("error", code=problem.code, message=problem.message, param=None)
             return
-    response = finished_response(empty, part)
+    response = finished_response(empty, part, ignored)
     for index, output in enumerate(response.output):
         whole = output.model_dump(mode="json")
         if isinstance(output, OutputMessage):

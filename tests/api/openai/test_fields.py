@@ -11,13 +11,16 @@ import pytest
 from agent.engines.base import ToolCall
 from agent.engines.scripted import Line
 from agent.errors import PromptTooLong
+from agent.models.card import ChatTemplate
 from graphs.state import Runtime
 from tests.api.conftest import Serve, asking
 from tests.graphs.conftest import SONG, TRAINED
+from tests.support.cards import card
 from tests.support.engines import RecordingEngine
 
 CHAT = "/v1/chat/completions"
 TOOL = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
+TAKES_TOOLS = card().model_copy(update={"template": ChatTemplate(tool_parser="hermes")})
 CALL = ToolCall(id="c1", name="search", arguments='{"query": "tea"}')
 LINES = {
     "What is a lemur?": Line(text="a small primate", entropy=0.1),
@@ -34,7 +37,7 @@ def engine() -> RecordingEngine:
 
 @pytest.fixture
 async def client(serve: Serve, runtime: Runtime, engine: RecordingEngine) -> AsyncIterator[httpx.AsyncClient]:
-    async with serve(replace(runtime, engine=engine)) as opened:
+    async with serve(replace(runtime, engine=engine, card=TAKES_TOOLS)) as opened:
         yield opened
 
 
@@ -114,6 +117,27 @@ async def test_tools_that_may_not_be_called_are_left_out(
 async def test_a_top_p_of_nothing_is_greedy(client: httpx.AsyncClient, engine: RecordingEngine) -> None:
     await post(client, asking("What is a lemur?", temperature=1.0, top_p=0))
     assert engine.asked[0][1].temperature == 0.0
+
+
+@pytest.mark.parametrize("choice", [{}, {"tool_choice": "auto"}])
+async def test_a_model_without_tools_answers_as_if_none_were_offered_and_the_reply_says_so(
+    serve: Serve, runtime: Runtime, engine: RecordingEngine, choice: dict[str, str]
+) -> None:
+    """As Open WebUI offers its own tools with every message."""
+    assert runtime.card.template.tool_parser is None
+    body = asking("What is a lemur?", tools=[TOOL], **choice)
+    async with serve(replace(runtime, engine=engine)) as client:
+        whole = await post(client, body)
+        *_, last = events((await client.post(CHAT, json=body | {"stream": True})).text)
+        tool = {"type": "function", "name": "search", "parameters": {"type": "object"}}
+        newer = {"input": "What is a lemur?", "tools": [tool], **choice}
+        response = await post(client, newer, "/v1/responses")
+        *_, done = events((await client.post("/v1/responses", json=newer | {"stream": True})).text)
+        await post(client, asking("Search for tea.", tools=[TOOL], tool_choice="required"))
+    for details in (each["nightschool"] for each in (whole, last, response, done["response"])):
+        assert details["ignored"] == ["tools: the model's chat template takes none"]
+        assert details["uncertainty"]["decision"] == "confident", "it is gated like any question"
+    assert [bool(sampling.tools) for _, sampling in engine.asked] == [False] * 4 + [True]
 
 
 async def test_a_tool_call_is_told_whole_and_streamed(client: httpx.AsyncClient) -> None:
