@@ -48,7 +48,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def url(service: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Open WebUI's address; its settings are those of docs/guides/chat-pages.md."""
+    """Open WebUI's address; its settings are those of docs/chat-pages.md."""
     folder, (port,) = tmp_path_factory.mktemp("open-webui"), free_ports(1)
     environment = os.environ | {
         "DATA_DIR": str(folder),
