@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 
 from api.cli.annotate import KEYS
-from api.console import annotation_batches
-from api.console.markup import block, paragraph, side_by_side, speeches, status
+from api.console import annotation_batches, gold_items
+from api.console.comparison import comparison
+from api.console.markup import block, paragraph, status
 from api.console.service import PRIVATE, Json, Service, failure, segment
 from api.console.shortcuts import FOCUS, PRESS, SWITCH
 
@@ -20,7 +21,6 @@ CHOICES: Mapping[str, str] = {
     "both_bad": "Both are bad",
     "skip": "Skip",
 }
-SPEAKERS = {"system": "Instructions", "user": "User", "assistant": "Service"}
 LONGEST_SECONDS = 3600.0
 """Whoever took longer was away, so that the time says nothing."""
 
@@ -62,6 +62,7 @@ def build(service: Service, key: gr.State) -> None:
         gr.Checkbox(label="Single keys press the buttons", value=True, interactive=True, elem_id=SWITCH)
         with gr.Column(visible=False) as batches:
             annotation_batches.build(service, key)
+            gold_items.build(service, key)
     service.require("annotate", tab)
     service.require("admin", annotator, batches)
 
@@ -119,14 +120,6 @@ def build(service: Service, key: gr.State) -> None:
         asked = [key, annotator, task, comment, rewrite]
         button.click(partial(judge, choice), asked, shown, **PRIVATE)
     release.click(give_back, [key, task], shown, **PRIVATE)
-
-
-def comparison(task: Json) -> str:
-    """The conversation, and its two possible answers side by side."""
-    return block(
-        f'<div class="talk">{speeches(task["messages"], SPEAKERS)}</div>',
-        side_by_side({"Answer A": task["a"], "Answer B": task["b"]}),
-    )
 
 
 def counted(counts: Json) -> str:

@@ -16,6 +16,7 @@ from api.console import (
     memory,
     models,
     nights,
+    preferences,
     runs,
     time_travel,
 )
@@ -44,8 +45,9 @@ def page(api_url: Callable[[], str]) -> gr.Blocks:
             memory.build(service, key)
             gaps.build(service, key)
             adapters.build(service, key)
-            experiments.build(service, key)
             annotation.build(service, key)
+            preferences.build(service, key)
+            experiments.build(service, key)
             models.build(service, key)
             nights.build(service, key)
             health.build(service, key)

@@ -107,3 +107,23 @@ async def test_an_annotator_uses_buttons_on_a_narrow_screen_and_sees_no_batches(
         await page.get_by_text("You judged 1 and skipped 0; 3 are left for you.").wait_for()
         [judged] = await runtime.annotations.judgements()
         assert (judged.annotator, judged.choice) == ("ada", "a")
+
+
+async def test_an_admin_makes_an_item_gold(browse: Browse, runtime: Runtime, engine: VaryingEngine) -> None:
+    async with browse(replace(runtime, engine=engine)) as console:
+        page = console.page
+        await ask_all(console.url)
+        async with httpx.AsyncClient(base_url=console.url) as client:
+            (await client.post("/v1/annotation/sample", json={"batch": "monday"})).raise_for_status()
+        await console.open_tab("Annotation")
+        await page.get_by_role("button", name="Make it a gold item").click()
+        await page.get_by_text("choose one first").wait_for()
+        await page.get_by_role("button", name="List the open items").click()
+        await page.get_by_label("Item whose right choice you know").click()
+        await page.get_by_role("option", name="What is a sonnet?").click()
+        await page.locator("#gold-item").get_by_role("region", name="Answer A").wait_for()
+        await page.get_by_label("B is better", exact=True).check()
+        await page.get_by_role("button", name="Make it a gold item").click()
+        await page.get_by_text("Every annotator gets this item.").wait_for()
+        golden = [each for each in await runtime.annotations.list(status="open") if each.gold]
+        assert [(each.messages[-1].content, each.gold) for each in golden] == [("What is a sonnet?", "b")]
