@@ -7,8 +7,9 @@ PY := .venv/bin/python
 MODELS := $(or $(NIGHTSCHOOL_MODELS),.nightschool/models)
 DEFAULT_MODEL := $(MODELS)/.set-up-$(shell cat agent/models/catalogue.toml agent/models/cards/*/* 2>/dev/null | sha256sum | cut -c1-16)
 
-# The same variables that training.worker sets before it imports torch.
-TRAINING := GOMP_SPINCOUNT=1000 MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PROGRESS_BARS=1
+# The same variables that training.worker sets before it imports torch, and that the supervisor starts it with.
+TRAINING := GOMP_SPINCOUNT=1000 MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PROGRESS_BARS=1 \
+	MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--parts $(PARTS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MODEL),--model $(MODEL))
 
 # Python keeps what it compiled, whatever the environment says: otherwise every process compiles torch, transformers
@@ -78,7 +79,7 @@ bench-adapters: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the overhead of adapters 
 	@$(PY) -m benchmarks.adapters
 
 bench-online: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the online loop with a simulated population; writes to docs/results (DATA=folder with nq-open and squad; QUICK=1; ONLY=month,statistics; FRESH=1 starts over)
-	@MLFLOW_DISABLE_TELEMETRY=true HF_HUB_DISABLE_PROGRESS_BARS=1 $(PY) -m benchmarks.online $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh)
+	@$(TRAINING) $(PY) -m benchmarks.online $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh)
 
 # Ray is for the part `scale` alone, and in no lock.
 bench-night: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the night; writes to docs/results (DATA=folder; PARTS=scorer,revision,locomo,fortnight,scale; CONVERSATIONS=26,30; NIGHTS=6; QUESTIONS=20; QUICK=1; FRESH=1)
