@@ -6,7 +6,7 @@ new version of the domain's adapter, on top of the last one; see `handover`.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langgraph.runtime import Runtime as Injected
@@ -21,6 +21,7 @@ from agent.learning.curriculum import (
     split_into_lessons,
 )
 from agent.learning.exploration import MAX_PASSAGES
+from agent.learning.fair_share import fair_share, in_turns
 from agent.learning.forgetting import with_unused_digest
 from agent.learning.taught_facts import facts_taught
 from graphs.state import LearnState, Limits, Runtime, Update, event, run_limits
@@ -41,7 +42,8 @@ async def plan_topic(
     """Splits a topic into lessons.
 
     If the topic does not fit into one lesson, facts that earlier lessons taught are left out, so that
-    learning the topic again continues with the rest. Facts beyond the run's limit are left out too.
+    learning the topic again continues with the rest. Facts beyond the run's limit are left out too; the
+    documents get a fair share of it each.
     """
     limits, domain = run_limits(state, runtime), state["domain"]
     assert domain is not None, "write_candidates sets it"
@@ -51,13 +53,14 @@ async def plan_topic(
         groups, left_out = await _untaught(groups, passages, domain, runtime)
     if len(groups) > limits.facts:
         left_out[over_limit_reason(limits)] = len(groups) - limits.facts
+        groups = fair_share(groups, source_in(passages), limits.facts)
     all_left_out = state["left_out"] | left_out
     if not groups:
         return {"left_out": all_left_out, "outcome": _nothing_left(left_out, state["found"].passages)}
 
     def compose() -> list[Curriculum]:
         curricula = []
-        for part in split_into_lessons(groups[: limits.facts], limits.facts_per_lesson):
+        for part in split_into_lessons(groups, limits.facts_per_lesson):
             wordings = [candidate for group in part for candidate in group]
             curriculum = compose_curriculum(
                 state["subject"], domain, wordings, passages, teacher=runtime.teacher.name
@@ -212,7 +215,8 @@ async def untaught_first(
 ) -> tuple[Group, ...]:
     """Sorts facts that earlier lessons taught to the end, because one run cannot verify all of them.
 
-    A quote that is not in its passage, which verification would drop, counts as untaught.
+    Before and after, the documents take turns. A quote that is not in its passage, which verification would
+    drop, counts as untaught.
     """
     taught = await facts_taught(domain, runtime.registry, runtime.outbox)
 
@@ -220,7 +224,12 @@ async def untaught_first(
         first, passage = group[0], passages[group[0].passage_id]
         return first.quote in passage.text and fact_id(first, passage) in taught.live | taught.quarantined
 
-    return tuple(sorted(groups, key=known))
+    return tuple(sorted(in_turns(groups, source_in(passages)), key=known))
+
+
+def source_in(passages: Mapping[str, Passage]) -> Callable[[Group], str]:
+    """Tells the document of a group, whose passage is among these."""
+    return lambda group: passages[group[0].passage_id].source
 
 
 async def _untaught(

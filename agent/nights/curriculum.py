@@ -14,6 +14,7 @@ from agent.grading import normalise
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
 from agent.learning.curriculum import Group, compose_curriculum, fact_id, group_wordings
+from agent.learning.fair_share import fair_share
 from agent.learning.forgetting import with_unused_digest
 from agent.learning.gap_wording import names_all
 from agent.learning.taught_facts import TaughtFacts, facts_taught
@@ -83,7 +84,8 @@ async def night_curriculum(
     teach them. `weights` are the surprises of taught items, by which earlier lessons are rehearsed; a fact
     that the live adapter was taught is left out, unless its surprise is high. `evaluated` are the normalised
     questions of evaluations, which are never taught (see `evaluated_prompts`). A lesson has at least
-    `minimum` and at most `most` facts. Raises TeacherError, EngineUnavailable, StoreUnavailable.
+    `minimum` and at most `most` facts, of which each document gets a fair share; what users said counts as
+    one. Raises TeacherError, EngineUnavailable, StoreUnavailable.
     """
     left_out: Counter[str] = Counter()
     usable = list(_usable(golden, domain, evaluated, left_out))
@@ -107,7 +109,13 @@ async def night_curriculum(
     counts = dict(left_out + Counter())  # without zeros
     if len(chosen) < minimum:
         return NightLesson(None, counts, _too_few(len(chosen), minimum, counts))
-    wordings = [candidate for group in chosen[:most] for candidate in group]
+
+    def document(group: Group) -> str:
+        passage = passages[group[0].passage_id]
+        return "what users said" if passage.id in said else passage.source
+
+    shared = fair_share(chosen, document, most)
+    wordings = [candidate for group in shared for candidate in group]
     composed = await asyncio.to_thread(compose_curriculum, topic, domain, wordings, passages, teacher=TEACHER)
     if composed is None:
         return NightLesson(None, counts, _too_few(0, minimum, counts))

@@ -60,11 +60,12 @@ async def lesson(
     minimum: int = 1,
     taught: Curriculum | None = None,
     quarantined: bool = False,
+    more: Sequence[Passage] = (),
     **options: Any,
 ) -> NightLesson:
-    """The lesson of a night in which `taught` has been learned before."""
+    """The lesson of a night in which `taught` has been learned before; `more` is in the library too."""
     episodic = VolatileEpisodicMemory(HashingEmbedder())
-    await episodic.add([PASSAGE])
+    await episodic.add([PASSAGE, *more])
     registry, outbox = VolatileAdapterRegistry(), VolatileOutbox({})
     if taught is not None:
         await outbox.publish(taught)
@@ -152,6 +153,25 @@ async def test_a_lesson_holds_the_best_answers_if_there_are_too_many() -> None:
     assert found.curriculum is not None
     assert [fact.object for fact in found.curriculum.facts] == ["Oskar Hahn"]
     assert found.left_out["more than one lesson holds"] == 2
+
+
+async def test_of_a_full_lesson_each_document_gets_its_share_and_what_users_said_counts_as_one() -> None:
+    other = at("The tower was built by Ida Moss.", title="Tower notes").model_copy(
+        update={"id": "p2", "source": "tower.md"}
+    )
+    cited = Citation(source=other.source, title=other.title, start=0, end=len(other.text), quote=other.text)
+    built = golden("Who built the tower?", "Ida Moss", other.text, citations=(cited,), score=8)
+    statements = [
+        at(f"The deadline of {name} is 5 June 2026.", title="What Ann said").model_copy(
+            update={"id": f"s{name}", "source": f"statement:{name}"}
+        )
+        for name in ("Apollo", "Gemini", "Saturn")
+    ]
+    curriculum = await made([*TRUE, built], statements=statements, most=3, more=[other])
+    sources = [fact.source for fact in curriculum.facts]
+    assert sorted(source.partition(":")[0] for source in sources) == sorted(
+        [PASSAGE.source, "tower.md", "statement"]
+    )
 
 
 async def test_statements_of_users_are_taught_only_if_they_are_passed() -> None:
