@@ -44,6 +44,7 @@ from api.nightschool import (
     nights,
     preferences,
     search,
+    skew,
     statements,
     webhooks,
     withdrawn,
@@ -75,7 +76,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         caller,
     ),
     "annotate": (annotation,),
-    "learn": (learn, facts, gaps, documents, night_schedules, nights, night_review, withdrawn),
+    "learn": (learn, facts, gaps, documents, night_schedules, nights, night_review, skew, withdrawn),
     "admin": (
         adapters,
         audit,

@@ -15,6 +15,7 @@ from agent.nights.report.gather import gather_report
 from graphs import night_lessons, night_steps, night_training
 from graphs.night_step import Step, run_step
 from graphs.night_waiting import wait
+from graphs.skew import domain_skew
 from graphs.state import Limits, NightState, Runtime, Update, event
 from graphs.traced import add_step
 from memory.errors import StoreUnavailable
@@ -54,13 +55,15 @@ async def report(state: NightState, runtime: Injected[Runtime]) -> Update:
     night = await context.nights.night(night.id)
     status, reason = how_it_ends(state, night)
     ended = night.model_copy(update={"status": status, "reason": reason, "ended_at": context.clock()})
+    access = context.access.shared(night.domain)
     made = await gather_report(
         ended,
         store=context.nights,
         log=context.interactions,
         feedback=context.feedback,
         registry=context.registry,
-        access=context.access.shared(night.domain),
+        access=access,
+        skew=await domain_skew(night.domain, context, until=night.until, access=access),
     )
     await context.nights.update(ended.model_copy(update={"summary": made.model_dump(mode="json")}))
     return {"events": [event(context, "report", f"{status}: {reason}" if reason else status)]}

@@ -27,9 +27,9 @@ from memory.records.nights import Topic
 
 log = logging.getLogger(__name__)
 
-MAX_TURNS = 5000
+MAX_TURNS = 2000
 """Turns that are compared with; of more, the newest. Embedding as many questions takes some ten seconds."""
-MAX_FACTS = 5000
+MAX_FACTS = 2000
 """Facts whose topics are looked for, the latest lessons first."""
 
 

@@ -36,6 +36,7 @@ from api.cli import (
     privacy,
     report,
     serve,
+    skew,
     statements,
     study,
     travel,
@@ -71,6 +72,7 @@ app.command("fork")(travel.fork)
 app.command("diff")(travel.diff)
 app.command("calibrate")(calibrate.calibrate)
 app.command("report")(report.report)
+app.command("skew")(skew.skew)
 app.command("week")(week.week)
 app.command("mcp")(mcp.mcp)
 app.command("feedback")(feedback.feedback)

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from api.cli.client import Refused
+from api.console import skew
 from api.console.markup import block, fields, heading, items, moment, paragraph, table
 from api.console.service import PRIVATE, Json, Service, segment
 
@@ -23,6 +24,7 @@ def build(service: Service, key: gr.State) -> None:
             stop = gr.Button("Stop the night")
             refresh = gr.Button("Refresh")
         said, details = gr.HTML(), gr.HTML(elem_id="night")
+        skew.build(service, key, domain)
     service.require("learn", tab)
 
     def show(secret: str, current: str | None) -> tuple[Any, str]:

@@ -157,6 +157,12 @@ ADAPTERS = Metric(
     "Adapters that are `registered`, `live` for a domain, and `loaded` in the engine.",
 )
 EXPERIMENTS = Metric("nightschool_experiments_running", "gauge", (), "Experiments that run.")
+SKEW = Metric(
+    "nightschool_skew_alarms",
+    "gauge",
+    ("aspect",),
+    "Alarms about skew in what was learned, by aspect, in the latest morning reports of all domains.",
+)
 PASSAGES = Metric("nightschool_passages", "gauge", (), "Passages in the library.")
 FACTS = Metric("nightschool_facts", "gauge", (), "Facts in the graph.")
 
@@ -165,6 +171,6 @@ COUNTED = (
     TOKENS, SECOND_ATTEMPTS, RUNS_ENDED, INGESTED,
 )  # fmt: skip
 """What a process counts itself."""
-READ = (READ_AT, READY, RUNS, LEARN_RUNS, GAPS, QUEUE, RESULTS, ADAPTERS, EXPERIMENTS, PASSAGES, FACTS)
+READ = (READ_AT, READY, RUNS, LEARN_RUNS, GAPS, QUEUE, RESULTS, ADAPTERS, EXPERIMENTS, SKEW, PASSAGES, FACTS)
 """What is read from the stores, at most every few seconds and only for who may see it."""
 ALL = (*COUNTED, *READ)

@@ -4,8 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Mapping
+from typing import get_args
 
 from agent.errors import AgentError
+from agent.nights.report.gather import stored_report
+from agent.skew.records import Aspect, SkewReport
 from api.compose import Service
 from api.health import part_states
 from api.metrics import catalogue
@@ -16,6 +19,8 @@ from memory.server.run_counts import unfinished_counts
 
 log = logging.getLogger(__name__)
 
+NIGHTS = 50
+"""Nights among which the latest report of each domain is looked for."""
 READ_SECONDS = 5.0
 """Longest wait for one store; what it did not say in time is left out."""
 
@@ -30,6 +35,7 @@ async def read_stores(service: Service) -> Mapping[Metric, Values]:
         _read(catalogue.GAPS, _by_word(database.gap_counts())),
         _training(service),
         _read(catalogue.ADAPTERS, _adapters(service)),
+        _read(catalogue.SKEW, _skew(service)),
         _read(catalogue.PASSAGES, _single(runtime.episodic.count())),
         _read(catalogue.FACTS, _single(runtime.semantic.count())),
     )
@@ -83,6 +89,18 @@ async def _queue(service: Service) -> Values:
         ("rejected",): queue.rejected,
         ("failed",): queue.failed,
     }
+
+
+async def _skew(service: Service) -> Values:
+    latest: dict[str, SkewReport] = {}
+    for night in await service.runtime.nights.nights(limit=NIGHTS):
+        report = stored_report(night)
+        if report is not None and report.skew is not None:
+            latest.setdefault(night.domain, report.skew)
+    counts = dict.fromkeys(get_args(Aspect), 0)
+    for aspect in (each for skew in latest.values() for each in skew.aspects):
+        counts[aspect.aspect] += len(aspect.alarms)
+    return {(aspect,): count for aspect, count in counts.items()}
 
 
 async def _adapters(service: Service) -> Values:

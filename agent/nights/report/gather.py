@@ -5,6 +5,7 @@ import asyncio
 from agent.nights.collect import collect
 from agent.nights.report.records import MorningReport, NightFigures
 from agent.nights.report.report import morning_report
+from agent.skew.records import SkewReport
 from memory.adapters.base import AdapterRegistry
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
@@ -25,6 +26,7 @@ async def gather_report(
     feedback: FeedbackStore,
     registry: AdapterRegistry,
     access: Access,
+    skew: SkewReport | None = None,
 ) -> MorningReport:
     """The report of a night by what it has stored so far; `access` is what the night may read.
 
@@ -45,6 +47,7 @@ async def gather_report(
         surprises=tuple(each for item, each in surprises.items() if item in taught),
         adapters=await asyncio.to_thread(registry.list, night.domain),
         history=await read_history(night, store),
+        skew=skew,
     )
 
 

@@ -23,6 +23,7 @@ def markdown(report: MorningReport) -> str:
         ("Scored", _scored(report)),
         ("Revised", _revised(report)),
         ("Learned", _learned(report)),
+        ("Skew", _skew(report)),
         ("Refused", _list(report.refused) or "Nothing."),
         ("Forgotten", _list(report.forgotten) or "Nothing."),
         ("Steps", _steps(report)),
@@ -111,6 +112,25 @@ def _learned(report: MorningReport) -> str:
     else:
         parts.append("No adapter was deployed." if report.adapters else "Nothing was trained.")
     return "\n\n".join(part for part in parts if part)
+
+
+def _skew(report: MorningReport) -> str:
+    if report.skew is None:
+        return "It is measured at the end of the night."
+    rows = [
+        (
+            each.aspect,
+            str(each.learned),
+            f"{each.effective:.1f}",
+            str(each.asked),
+            f"{each.effective_asked:.1f}",
+            "" if each.divergence is None else f"{each.divergence:.2f}",
+            ", ".join(f"{plain(c.name)} {c.learned:.0%} of {c.asked:.0%}" for c in each.categories[:3]),
+        )
+        for each in report.skew.aspects
+    ]
+    columns = ("aspect", "learned", "effective", "asked", "effective", "bits", "largest")
+    return _table(columns, rows) if rows else "Nothing could be read."
 
 
 def _steps(report: MorningReport) -> str:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from agent.skew.records import SkewReport
 from memory.records.base import AdapterName, Digest, Domain, Record, Share
 from memory.records.nights import Bracket, GoldenForm, NightStatus, RevisionStatus, StepReport, Trend
 
@@ -95,6 +96,9 @@ class MorningReport(Record):
     """Question-answer pairs that are good enough to learn from, by form."""
     adapters: tuple[TrainedAdapter, ...] = ()
     deployed: AdapterName | None = None
+    skew: SkewReport | None = None
+    """How sources, topics, languages and people are represented in what was learned; None if the night is not
+    over."""
     refused: tuple[str, ...] = ()
     """What was not learned or not deployed, in sentences."""
     forgotten: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from agent.nights.report.records import (
     TrainedAdapter,
 )
 from agent.nights.report.sentences import attention, forgotten, refused
+from agent.skew.records import SkewReport
 from memory.language.counting import counted
 from memory.records.adapters import Adapter
 from memory.records.interactions import Interaction
@@ -45,6 +46,7 @@ def morning_report(
     surprises: Sequence[Surprise] = (),
     adapters: Sequence[Adapter] = (),
     history: Sequence[NightFigures] = (),
+    skew: SkewReport | None = None,
 ) -> MorningReport:
     """The report of a night, also of one that is not over.
 
@@ -77,7 +79,8 @@ def morning_report(
         deployed=night.adapter,
         refused=refused(steps, revisions, golden, made),
         forgotten=forgotten(steps),
-        attention=attention(night, steps, revisions, golden),
+        attention=attention(night, steps, revisions, golden, skew),
+        skew=skew,
         figures=_figures(night, turns, scores, surprises, adapters),
         history=tuple(history),
     )

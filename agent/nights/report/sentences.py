@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from agent.skew.records import SkewReport
 from memory.records.adapters import Adapter
 from memory.records.nights import GoldenPair, Night, Revision, StepReport
 
@@ -46,7 +47,11 @@ def forgotten(steps: Sequence[StepReport]) -> tuple[str, ...]:
 
 
 def attention(
-    night: Night, steps: Sequence[StepReport], revisions: Sequence[Revision], golden: Sequence[GoldenPair]
+    night: Night,
+    steps: Sequence[StepReport],
+    revisions: Sequence[Revision],
+    golden: Sequence[GoldenPair],
+    skew: SkewReport | None = None,
 ) -> tuple[str, ...]:
     """What people should look at, most urgent first."""
     ended = {"failed": "failed", "stopped": "was stopped"}.get(night.status)
@@ -60,7 +65,8 @@ def attention(
         ("Golden pairs that wait for a spot check", sum(pair.status == "waiting" for pair in queued)),
         ("Golden pairs to spot-check, taught meanwhile", sum(p.status == "approved" for p in queued)),
     )
-    return (*early, *failed, *queue)
+    skewed = [f"Skew in {alarm}." for alarm in (() if skew is None else skew.alarms)]
+    return (*early, *failed, *queue, *skewed)
 
 
 def one_line(reason: str) -> str:

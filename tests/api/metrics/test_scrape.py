@@ -2,18 +2,23 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.engines.scripted import ScriptedEngine
+from agent.nights.report.report import morning_report
+from agent.skew.measure import measure_aspect
+from agent.skew.records import SkewReport
 from api.metrics import catalogue, readings
 from api.metrics.counters import Metrics
 from graphs.state import Runtime
 from memory.errors import StoreUnavailable
 from memory.server.keys import SCOPES, ApiKeys
 from tests.api.conftest import Serve, asking
+from tests.support.nights import WHEN, night
 
 Values = dict[tuple[str, ...], float]
 CHAT = "/v1/chat/completions"
@@ -154,3 +159,18 @@ def test_every_metric_that_is_registered_is_in_the_catalogue() -> None:
     assert {endings.sub("", name) for name in registered} - documented - bare == set()
     assert documented - registered == set()
     assert len({each.name for each in catalogue.ALL}) == len(catalogue.ALL)
+
+
+async def test_alarms_about_skew_are_those_of_each_domains_latest_report(
+    serve: Serve, runtime: Runtime
+) -> None:
+    skewed = measure_aspect("sources", {"a.md": 90, "b.md": 10}, {})
+    for number, aspects in enumerate(((skewed, skewed), (skewed,))):
+        until = WHEN + timedelta(days=number)
+        begun = await runtime.nights.begin(night(f"n{number}", until=until, began_at=until))
+        skew = SkewReport(domain="rust", since=WHEN, until=WHEN, aspects=aspects)
+        made = morning_report(begun, turns=(), scores=(), skew=skew).model_dump(mode="json")
+        await runtime.nights.update(begun.model_copy(update={"status": "done", "summary": made}))
+    async with serve(runtime) as client:
+        counts = (await scraped(client))["nightschool_skew_alarms"]
+    assert (counts[("sources",)], counts[("topics",)]) == (1, 0)

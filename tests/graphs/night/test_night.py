@@ -50,6 +50,8 @@ async def test_a_night_goes_over_the_day_and_deploys_what_it_learned(runtime: Ru
     assert steps["train"].status == "done", steps["train"].reason
     assert night.adapter == TRAINED.name
     assert night.summary["night_id"] == "n1"
+    skew = {each["aspect"]: each for each in night.summary["skew"]["aspects"]}
+    assert (skew["languages"]["asked"], skew["users"]["effective_asked"]) == (7, pytest.approx(2, abs=0.1))
 
 
 async def test_a_night_that_is_killed_after_each_step_ends_like_any_other(

@@ -8,13 +8,15 @@ import pytest
 from agent.nights.report.markdown import markdown, plain
 from agent.nights.report.records import NightFigures
 from agent.nights.report.report import morning_report
+from agent.skew.measure import measure_aspect
+from agent.skew.records import SkewReport
 from memory.records.nights import StepReport
 from tests.support.adapters import adapter
 from tests.support.interactions import interaction
 from tests.support.nights import WHEN, golden, night, revision, score, topic
 
 SECTIONS = [
-    "People should look at", "Asked", "Scored", "Revised", "Learned", "Refused", "Forgotten", "Steps",
+    "People should look at", "Asked", "Scored", "Revised", "Learned", "Skew", "Refused", "Forgotten", "Steps",
     "Nights",
 ]  # fmt: skip
 
@@ -100,3 +102,16 @@ def test_a_hostile_topic_adds_no_column_and_no_line() -> None:
     (row,) = (line for line in text.splitlines() if line.startswith(r"| a\|b"))
     assert len(re.findall(r"(?<!\\)\|", row)) == 8
     assert text.count("\n## Learned") == 1
+
+
+def test_skew_is_a_table_and_its_alarms_are_for_people_to_look_at() -> None:
+    measured = SkewReport(
+        domain="rust",
+        since=WHEN,
+        until=WHEN,
+        aspects=(measure_aspect("sources", {"a|b.md": 90, "c.md": 10}, {}),),
+    )
+    report = morning_report(night(), turns=(), scores=(), skew=measured)
+    (alarm,) = report.attention
+    assert alarm.startswith("Skew in sources: a|b.md gives 90% of what was learned")
+    assert "a\\|b.md 90% of 0%, c.md 10% of 0%" in markdown(report)
