@@ -25,6 +25,7 @@ from api.nightschool import (
     adapters,
     annotation,
     annotation_batches,
+    attacks,
     audit,
     base_models,
     calibrations,
@@ -76,7 +77,7 @@ ROUTES: Mapping[Scope, Sequence[ModuleType]] = {
         caller,
     ),
     "annotate": (annotation,),
-    "learn": (learn, facts, gaps, documents, night_schedules, nights, night_review, skew, withdrawn),
+    "learn": (learn, facts, gaps, documents, night_schedules, nights, night_review, attacks, skew, withdrawn),
     "admin": (
         adapters,
         audit,

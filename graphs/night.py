@@ -12,13 +12,14 @@ from langgraph.types import RetryPolicy
 
 from agent.errors import EngineUnavailable
 from agent.nights.report.gather import gather_report
-from graphs import night_lessons, night_steps, night_training
+from graphs import night_attacks, night_lessons, night_steps, night_training
 from graphs.night_step import Step, run_step
 from graphs.night_waiting import wait
 from graphs.skew import domain_skew
 from graphs.state import Limits, NightState, Runtime, Update, event
 from graphs.traced import add_step
 from memory.errors import StoreUnavailable
+from memory.nights.attacks import Attacks
 from memory.records.nights import Night, NightStatus, NightStep, StepReport
 
 
@@ -63,6 +64,7 @@ async def report(state: NightState, runtime: Injected[Runtime]) -> Update:
         feedback=context.feedback,
         registry=context.registry,
         access=access,
+        attacks=await Attacks(context.database).list(night_id=night.id),
         skew=await domain_skew(night.domain, context, until=night.until, access=access),
     )
     await context.nights.update(ended.model_copy(update={"summary": made.model_dump(mode="json")}))
@@ -110,6 +112,7 @@ STEPS: dict[str, tuple[NightStep, Step]] = {
     "topics": ("topics", night_steps.topics),
     "golden": ("golden", night_steps.golden),
     "surprise": ("surprise", night_lessons.surprise),
+    "attack": ("attack", night_attacks.attack),
     "train": ("train", night_training.train),
     "await_training": ("train", night_training.await_training),
     "deploy": ("deploy", night_training.deploy),
@@ -124,7 +127,8 @@ NEXT = {
     "consolidate": "topics",
     "topics": "golden",
     "golden": "surprise",
-    "surprise": "train",
+    "surprise": "attack",
+    "attack": "train",
     "await_training": "deploy",
 }
 """The node after each one that has only one successor, unless it ends the night."""

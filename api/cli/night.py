@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli import night_queue
+from api.cli import night_attacks, night_queue
 from api.cli.shell import (
     BAD_INPUT,
     FAILED,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(night_queue.app, name="queue", help="List what waits for people; approve or decline it.")
+app.command("attacks")(night_attacks.attacks)
 Json = Mapping[str, Any]
 NightId = Annotated[str | None, typer.Argument(help="Id of a night; by default the newest.")]
 OfDomain = Annotated[str | None, typer.Option(help="The newest night of this domain.")]

@@ -18,6 +18,7 @@ from api.limits import reject_nul
 from api.nightschool.interactions import Moment, check_period
 from graphs.server.run_spec import RunRequest, RunSpec
 from memory.errors import UnknownNight, UnknownThread
+from memory.nights.attacks import Attacks
 from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.nights import Night, NightOptions
@@ -163,4 +164,5 @@ async def _report(night_id: str, service: Service, access: Access) -> MorningRep
         feedback=runtime.feedback,
         registry=runtime.registry,
         access=access.shared(night.domain),
+        attacks=await Attacks(runtime.database).list(night_id=night_id),
     )

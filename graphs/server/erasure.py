@@ -19,6 +19,7 @@ from graphs.state import Runtime
 from memory.database.purge import purge
 from memory.database.tables import (
     ANNOTATION_ITEMS,
+    ATTACKS,
     GAPS,
     GOLDEN_PAIRS,
     INTERACTIONS,
@@ -89,7 +90,7 @@ class Erasure:
         counts["topics and nights"] = await rows.redact(
             {turn.question for turn in turns} | verified | {*gaps.values()}
         )
-        for table in (GOLDEN_PAIRS, ANNOTATION_ITEMS, REVISIONS):
+        for table in (ATTACKS, GOLDEN_PAIRS, ANNOTATION_ITEMS, REVISIONS):
             counts[table.name.replace("_", " ")] = await rows.delete(table, made[table.name])
         counts["passages"], counts["facts"] = await self._forget_documents(target)
         for statement in statements:

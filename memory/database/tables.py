@@ -359,6 +359,21 @@ GOLDEN_PAIRS = Table(
     Index("golden_pairs_by_status", "status", "created_at"),
 )
 
+ATTACKS = Table(
+    "attacks",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("night_id", Text, nullable=False),
+    Column("interaction_id", Text, ForeignKey("interactions.id", ondelete="CASCADE")),
+    Column("domain", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("attacks_of_night", "night_id"),
+    Index("attacks_of_interaction", "interaction_id"),
+    Index("attacks_by_domain", "domain", "created_at"),
+)
+
 SURPRISES = Table(
     "surprises",
     METADATA,

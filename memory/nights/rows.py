@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database.visibility import usable_rows
 from memory.records.access import Access
+from memory.records.attacks import Attack
 from memory.records.nights import GoldenPair, Revision, Topic
 
 MAX_IDS = 500
@@ -38,7 +39,7 @@ def made(
     return query.order_by(table.c.created_at.desc(), *order, table.c.id).limit(limit)
 
 
-def night_made(record: Revision | Topic | GoldenPair) -> dict[str, Any]:
+def night_made(record: Revision | Topic | GoldenPair | Attack) -> dict[str, Any]:
     """The columns that the tables of what nights make have in common."""
     return {
         "id": record.id,

@@ -16,8 +16,8 @@ LOW, HIGH = 5.0, 8.0
 """Scores below LOW are low, those from HIGH on high."""
 
 NightStep = Literal[
-    "collect", "score", "revise", "archive", "consolidate", "topics", "golden", "surprise", "train", "deploy",
-    "report",
+    "collect", "score", "revise", "archive", "consolidate", "topics", "golden", "surprise", "attack", "train",
+    "deploy", "report",
 ]  # fmt: skip
 StepStatus = Literal["done", "skipped", "failed", "stopped"]
 NightStatus = Literal["waiting", "running", "done", "skipped", "stopped", "failed"]
@@ -246,6 +246,8 @@ class NightOptions(Record):
     """Golden pairs per topic and night, at most."""
     explore_gaps: int = Field(3, ge=0, le=1000)
     """Learn runs that a night starts for trending gaps, at most."""
+    attacks: int = Field(25, ge=0, le=1000)
+    """Asked or taught questions about which the live model is attacked, each in several ways; 0 for none."""
     train: bool = True
     preferences: bool = True
     """Also train preference pairs made of the revisions, if there are enough."""

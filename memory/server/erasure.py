@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Table, delete, or_, select, update
 from memory.database.database import Database
 from memory.database.tables import (
     ANNOTATION_ITEMS,
+    ATTACKS,
     CRONS,
     EXPOSURES,
     FEEDBACK,
@@ -140,13 +141,14 @@ class ErasableRows:
         return tuple(map(Statement.model_validate, found.values()))
 
     async def made_of(self, traces: Traces) -> dict[str, dict[str, dict[str, Any]]]:
-        """Bodies of the revisions, annotation items and golden pairs made of these, by table and id."""
+        """Bodies of the revisions, annotation items, golden pairs and attacks made of these, by table."""
         found = {}
         for table in (REVISIONS, ANNOTATION_ITEMS):
             found[table.name] = await self._matching(table, traces.in_)
         ids = {id for rows in found.values() for id in rows}
         traces = traces._replace(strings=traces.strings | ids)
-        found[GOLDEN_PAIRS.name] = await self._matching(GOLDEN_PAIRS, traces.in_)
+        for table in (GOLDEN_PAIRS, ATTACKS):
+            found[table.name] = await self._matching(table, traces.in_)
         return found
 
     async def runs_of_threads(self, thread_ids: Collection[str]) -> tuple[str, ...]:

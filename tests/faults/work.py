@@ -22,8 +22,8 @@ LEARN = (
     "worker conclude", "promote", "ask_again", "report",
 )  # fmt: skip
 NIGHT = (
-    "wait", "collect", "score", "revise", "archive", "consolidate", "topics", "golden", "surprise", "train",
-    "deploy", "report",
+    "wait", "collect", "score", "revise", "archive", "consolidate", "topics", "golden", "surprise", "attack",
+    "train", "deploy", "report",
 )  # fmt: skip
 STEPS: dict[str, tuple[str, ...]] = {
     "chat": (*CHAT, "remember"),

@@ -36,7 +36,7 @@ def most_often(home: Path, table: str, *fields: str) -> int:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("step", ["score", "revise", "golden", "train"])
+@pytest.mark.parametrize("step", ["score", "revise", "golden", "attack", "train"])
 def test_a_night_that_is_killed_in_a_step_ends_and_has_nothing_twice(
     start: Start, trained: list[str], tmp_path: Path, step: str
 ) -> None:
@@ -48,12 +48,13 @@ def test_a_night_that_is_killed_in_a_step_ends_and_has_nothing_twice(
     status, steps = line(start("nowhere"), "ended").split()[1:3]
     assert status == "done"
     assert steps.split(",") == [
-        "collect", "score", "revise", "archive", "consolidate", "topics", "golden", "surprise", "train",
-        "deploy", "report",
+        "collect", "score", "revise", "archive", "consolidate", "topics", "golden", "surprise", "attack",
+        "train", "deploy", "report",
     ]  # fmt: skip
     assert most_often(tmp_path, "answer_scores", "interaction_id", "scorer") == 1
     assert most_often(tmp_path, "revisions", "interaction_id") == 1
     assert most_often(tmp_path, "golden_pairs", "question") == 1
+    assert most_often(tmp_path, "attacks", "kind", "question") == 1
     assert most_often(tmp_path, "nights", "domain") == 1
     with closing(sqlite3.connect(tmp_path / "nightschool.db")) as database:
         (scores,) = database.execute("SELECT count(*) FROM answer_scores").fetchone()

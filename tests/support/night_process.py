@@ -18,6 +18,7 @@ from pathlib import Path
 from agent.chat.routing import Route, Routes
 from agent.engines.scripted import ScriptedEngine
 from agent.models.card import QUESTIONS, UNKNOWN
+from graphs import night_attacks
 from graphs.server.executor import Executor, open_executor
 from graphs.server.night_runs import end_lost_nights
 from graphs.server.night_spec import GRAPH, NightSpec
@@ -32,11 +33,13 @@ from memory.errors import UnknownNight
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.nights.attacks import Attacks
 from memory.nights.lance_answers import LanceAnswerArchive
 from memory.nights.store import NightStore
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import read
 from memory.records.access import EVERYTHING
+from memory.records.attacks import Attack
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
 from memory.records.nights import AnswerScore, GoldenPair, Revision
@@ -63,6 +66,16 @@ class Stop:
         if step == self._at:
             print(f"at {step}", flush=True)
             await asyncio.sleep(3600)
+
+
+class StoppingAttacks(Attacks):
+    def __init__(self, stop: Stop, database: Database) -> None:
+        super().__init__(database)
+        self._stop = stop
+
+    async def save(self, attack: Attack) -> None:
+        await super().save(attack)
+        await self._stop("attack")
 
 
 class StoppingStore(NightStore):
@@ -99,6 +112,7 @@ class StoppingOutbox(DbosOutbox):
 async def main(home: Path, stop: Stop) -> None:
     logging.disable(logging.WARNING)
     runtime = await open_runtime(home, stop)
+    night_attacks.Attacks = partial(StoppingAttacks, stop)  # type: ignore[assignment,misc]
     async with open_saver(f"sqlite:///{home / 'checkpoints.db'}") as saver:
         spec = NightSpec(runtime, saver)
         async with open_executor(runtime, saver, [spec], f"sqlite:///{home / 'runs.db'}") as executor:

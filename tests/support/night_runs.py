@@ -19,6 +19,7 @@ from memory.database.database import open_database
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.feedback.interactions import InteractionLog
+from memory.nights.attacks import Attacks
 from memory.nights.volatile_answers import VolatileAnswerArchive
 from memory.outbox.base import TrainingResult
 from memory.outbox.volatile import VolatileOutbox
@@ -164,6 +165,7 @@ async def made(runtime: Runtime) -> dict[str, Any]:
         "statements": await store.statements(),
         "topics": await store.topics(domain="rust"),
         "golden": await store.golden(),
+        "attacks": await Attacks(runtime.database).list(),
         "surprises": tuple((await store.surprises("rust")).values()),
     }
     found = {

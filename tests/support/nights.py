@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from memory.records.attacks import Attack
 from memory.records.knowledge import Citation
 from memory.records.nights import AnswerScore, GoldenPair, Night, Revision, Statement, Surprise, Topic
 
@@ -82,6 +83,30 @@ def golden(id: str = "g1", **fields: Any) -> GoldenPair:
             "source": "i1",
             "score": 9,
             "status": "approved",
+            "created_at": WHEN,
+            **fields,
+        }
+    )
+
+
+def attack(id: str = "x1", **fields: Any) -> Attack:
+    """An attack of night n1 on the turn i1, which the model fell for."""
+    return Attack.model_validate(
+        {
+            "id": id,
+            "night_id": "n1",
+            "domain": "rust",
+            "kind": "false_premise",
+            "interaction_id": "i1",
+            "fact_id": "f1",
+            "question": "What is A?",
+            "messages": ({"role": "user", "content": "I have read this: A is a town. So What is A?"},),
+            "expected": "a value",
+            "planted": "a town",
+            "citation": CITATION,
+            "adapter": None,
+            "answer": "A town.",
+            "result": "fell",
             "created_at": WHEN,
             **fields,
         }

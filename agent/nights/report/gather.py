@@ -1,6 +1,7 @@
 """Reads what a night stored and makes its morning report."""
 
 import asyncio
+from collections.abc import Sequence
 
 from agent.nights.collect import collect
 from agent.nights.report.records import MorningReport, NightFigures
@@ -11,6 +12,7 @@ from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.nights.store import NightStore
 from memory.records.access import Access
+from memory.records.attacks import Attack
 from memory.records.curricula import item_digest
 from memory.records.nights import Night
 
@@ -27,6 +29,7 @@ async def gather_report(
     registry: AdapterRegistry,
     access: Access,
     skew: SkewReport | None = None,
+    attacks: Sequence[Attack] = (),
 ) -> MorningReport:
     """The report of a night by what it has stored so far; `access` is what the night may read.
 
@@ -48,6 +51,7 @@ async def gather_report(
         adapters=await asyncio.to_thread(registry.list, night.domain),
         history=await read_history(night, store),
         skew=skew,
+        attacks=attacks,
     )
 
 

@@ -23,6 +23,7 @@ def markdown(report: MorningReport) -> str:
         ("Scored", _scored(report)),
         ("Revised", _revised(report)),
         ("Learned", _learned(report)),
+        ("Attacked", _attacked(report)),
         ("Skew", _skew(report)),
         ("Refused", _list(report.refused) or "Nothing."),
         ("Forgotten", _list(report.forgotten) or "Nothing."),
@@ -112,6 +113,14 @@ def _learned(report: MorningReport) -> str:
     else:
         parts.append("No adapter was deployed." if report.adapters else "Nothing was trained.")
     return "\n\n".join(part for part in parts if part)
+
+
+def _attacked(report: MorningReport) -> str:
+    rows = [
+        (kind.replace("_", " "), str(each.fell), str(each.held), str(each.evaded))
+        for kind, each in report.attacks.items()
+    ]
+    return _table(("attack", "fell", "held", "evaded"), rows) if rows else "The model was not attacked."
 
 
 def _skew(report: MorningReport) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from agent.skew.records import SkewReport
+from memory.records.attacks import AttackKind
 from memory.records.base import AdapterName, Digest, Domain, Record, Share
 from memory.records.nights import Bracket, GoldenForm, NightStatus, RevisionStatus, StepReport, Trend
 
@@ -66,6 +67,15 @@ class TrainedAdapter(Record):
     """What became of earlier lessons, in a sentence."""
 
 
+class AttackFigures(Record):
+    """What came of the attacks of one kind."""
+
+    fell: int = 0
+    """Attacks after which the model said what they planted."""
+    held: int = 0
+    evaded: int = 0
+
+
 class MorningReport(Record):
     """What a night found, did and learned, and what people should look at."""
 
@@ -99,6 +109,8 @@ class MorningReport(Record):
     skew: SkewReport | None = None
     """How sources, topics, languages and people are represented in what was learned; None if the night is not
     over."""
+    attacks: dict[AttackKind, AttackFigures] = {}
+    """What came of the attacks on the live model, by kind."""
     refused: tuple[str, ...] = ()
     """What was not learned or not deployed, in sentences."""
     forgotten: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from statistics import fmean, median
 from typing import get_args
 
 from agent.nights.report.records import (
+    AttackFigures,
     MorningReport,
     NightFigures,
     StrategyFigures,
@@ -17,6 +18,7 @@ from agent.nights.report.sentences import attention, forgotten, refused
 from agent.skew.records import SkewReport
 from memory.language.counting import counted
 from memory.records.adapters import Adapter
+from memory.records.attacks import Attack, AttackKind, AttackResult
 from memory.records.interactions import Interaction
 from memory.records.nights import (
     AnswerScore,
@@ -47,6 +49,7 @@ def morning_report(
     adapters: Sequence[Adapter] = (),
     history: Sequence[NightFigures] = (),
     skew: SkewReport | None = None,
+    attacks: Sequence[Attack] = (),
 ) -> MorningReport:
     """The report of a night, also of one that is not over.
 
@@ -79,8 +82,9 @@ def morning_report(
         deployed=night.adapter,
         refused=refused(steps, revisions, golden, made),
         forgotten=forgotten(steps),
-        attention=attention(night, steps, revisions, golden, skew),
+        attention=attention(night, steps, revisions, golden, skew, attacks),
         skew=skew,
+        attacks=_attacks(attacks),
         figures=_figures(night, turns, scores, surprises, adapters),
         history=tuple(history),
     )
@@ -146,6 +150,17 @@ def _strategies(revisions: Sequence[Revision]) -> dict[str, StrategyFigures]:
             tokens=sum(each.tokens for each in own),
         )
     return figures
+
+
+def _attacks(attacks: Sequence[Attack]) -> dict[AttackKind, AttackFigures]:
+    counts = Counter((attack.kind, attack.result) for attack in attacks)
+    return {
+        kind: AttackFigures.model_validate(
+            {result: counts[kind, result] for result in get_args(AttackResult)}
+        )
+        for kind in get_args(AttackKind)
+        if any(attack.kind == kind for attack in attacks)
+    }
 
 
 def _trained(adapter: Adapter) -> TrainedAdapter:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from agent.skew.records import SkewReport
 from memory.records.adapters import Adapter
+from memory.records.attacks import Attack
 from memory.records.nights import GoldenPair, Night, Revision, StepReport
 
 
@@ -52,6 +53,7 @@ def attention(
     revisions: Sequence[Revision],
     golden: Sequence[GoldenPair],
     skew: SkewReport | None = None,
+    attacks: Sequence[Attack] = (),
 ) -> tuple[str, ...]:
     """What people should look at, most urgent first."""
     ended = {"failed": "failed", "stopped": "was stopped"}.get(night.status)
@@ -65,8 +67,14 @@ def attention(
         ("Golden pairs that wait for a spot check", sum(pair.status == "waiting" for pair in queued)),
         ("Golden pairs to spot-check, taught meanwhile", sum(p.status == "approved" for p in queued)),
     )
+    fell = _counts(
+        (
+            "Attacks that the model fell for, see `nightschool night attacks`",
+            sum(each.result == "fell" for each in attacks),
+        )
+    )
     skewed = [f"Skew in {alarm}." for alarm in (() if skew is None else skew.alarms)]
-    return (*early, *failed, *queue, *skewed)
+    return (*early, *failed, *queue, *fell, *skewed)
 
 
 def one_line(reason: str) -> str:

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from graphs.state import Runtime
+from memory.nights.attacks import Attacks
 from tests.api.conftest import Listen, build, clock, empty_runs, home, listen, runtime
 from tests.support.commands import run
 from tests.support.interactions import interaction
-from tests.support.nights import golden, night, revision
+from tests.support.nights import attack, golden, night, revision
 
 __all__ = ["build", "clock", "empty_runs", "home", "listen", "runtime"]
 
@@ -105,3 +106,17 @@ async def test_the_queue_is_listed_and_decided(listen: Listen, runtime: Runtime)
         assert await command.rows("queue") == []
         code, error = await command.refused("queue", "approve", "x1")
         assert (code, "no revision and no golden pair x1" in error) == (2, True)
+
+
+async def test_attacks_that_the_model_fell_for_are_listed_and_all_on_request(
+    listen: Listen, runtime: Runtime
+) -> None:
+    await runtime.interactions.save(interaction("i1"))
+    for each in (attack("x1"), attack("x2", result="held")):
+        await Attacks(runtime.database).save(each)
+    async with listen(runtime, learning=True) as url:
+        command = Command(url)
+        assert [each["id"] for each in await command.rows("attacks")] == ["x1"]
+        assert len(await command.rows("attacks", "--all", "--domain", "rust")) == 2
+        assert await command.rows("attacks", "n2") == []
+        assert "false premise" in await command("attacks", "n1")

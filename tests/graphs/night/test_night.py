@@ -44,7 +44,7 @@ async def test_a_night_goes_over_the_day_and_deploys_what_it_learned(runtime: Ru
     assert night.status == "done", night.reason
     steps = {each.step: each for each in night.steps}
     assert list(steps) == ["collect", "score", "revise", "archive", "consolidate", "topics", "golden",
-                           "surprise", "train", "deploy", "report"]  # fmt: skip
+                           "surprise", "attack", "train", "deploy", "report"]  # fmt: skip
     assert steps["collect"].figures["turns"] == 8
     assert len(await runtime.nights.scores([f"i{number}" for number in range(9)])) == 8
     assert steps["train"].status == "done", steps["train"].reason

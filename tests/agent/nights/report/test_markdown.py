@@ -13,11 +13,11 @@ from agent.skew.records import SkewReport
 from memory.records.nights import StepReport
 from tests.support.adapters import adapter
 from tests.support.interactions import interaction
-from tests.support.nights import WHEN, golden, night, revision, score, topic
+from tests.support.nights import WHEN, attack, golden, night, revision, score, topic
 
 SECTIONS = [
-    "People should look at", "Asked", "Scored", "Revised", "Learned", "Skew", "Refused", "Forgotten", "Steps",
-    "Nights",
+    "People should look at", "Asked", "Scored", "Revised", "Learned", "Attacked", "Skew", "Refused",
+    "Forgotten", "Steps", "Nights",
 ]  # fmt: skip
 
 
@@ -115,3 +115,11 @@ def test_skew_is_a_table_and_its_alarms_are_for_people_to_look_at() -> None:
     (alarm,) = report.attention
     assert alarm.startswith("Skew in sources: a|b.md gives 90% of what was learned")
     assert "a\\|b.md 90% of 0%, c.md 10% of 0%" in markdown(report)
+
+
+def test_attacks_are_counted_by_kind_and_those_that_worked_are_for_people_to_look_at() -> None:
+    attacks = [attack("x1"), attack("x2", result="held"), attack("x3", kind="injection", result="evaded")]
+    report = morning_report(night(), turns=(), scores=(), attacks=attacks)
+    assert report.attention == ("Attacks that the model fell for, see `nightschool night attacks`: 1.",)
+    assert "| false premise | 1    | 1    | 0      |" in markdown(report)
+    assert "| injection     | 0    | 0    | 1      |" in markdown(report)
