@@ -3,11 +3,13 @@
 Rules first, then agreement across sources, then an optional larger model.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
 from agent.grading import word_f1
 from agent.learning.contradictions import conflicts
+from agent.principles.lessons import skewed_sources
 from memory.language.boilerplate import is_boilerplate
 from memory.language.content_words import content_words, coverage, occurs, stems
 from memory.language.text import sentences, words
@@ -23,6 +25,8 @@ AGREEMENT = 0.5
 """Word F1 at which two objects count as the same statement."""
 CENTRAL_CONFLICT = 0.4
 """Highest faithfulness if sources disagree about the question's own subject."""
+SKEWED = 0.4
+"""Highest faithfulness if half of what was found is from sources that consist of generalisations."""
 COVERAGE_WEIGHT = 0.7
 """Weight of keyword coverage against the retrieval score, which has no fixed zero."""
 FULL_SENTENCE_WORDS = 5
@@ -44,7 +48,11 @@ async def critique(question: str, findings: Findings, *, judge: Judge | None = N
     relevance, why_relevant = _relevance(question, findings)
     faithfulness, why_faithful = _faithfulness(question, findings)
     quality, why_good = _quality(findings)
-    reasons = [*why_relevant, *why_faithful, *why_good]
+    # In a thread: the parser takes a second to load.
+    skewed, why_skewed = await asyncio.to_thread(_skewed, findings)
+    if skewed:
+        faithfulness = min(faithfulness, SKEWED)
+    reasons = [*why_relevant, *why_faithful, *why_good, *why_skewed]
     verdict = _verdict(relevance, faithfulness, quality)
     if judge is not None and verdict == "accept":
         opinion, reason = await judge(question, findings)
@@ -120,6 +128,15 @@ def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
         score = min(score, CENTRAL_CONFLICT)
         reasons.append("the sources disagree about the question's own subject")
     return score, reasons or [f"{len(facts)} facts, none disputed"]
+
+
+def _skewed(findings: Findings) -> tuple[bool, list[str]]:
+    """Whether half of the passages are from sources that consist of generalisations, and who has any."""
+    passages = [hit.passage for hit in findings.evidence]
+    found = skewed_sources(passages)
+    refused = {each.source for each in found if each.consists_of_them}
+    count = sum(passage.source in refused for passage in passages)
+    return bool(count) and 2 * count >= len(passages), [each.reason for each in found]
 
 
 def _quality(findings: Findings) -> tuple[float, list[str]]:

@@ -35,6 +35,7 @@ from agent.learning.well_formed import (
     is_verbless,
     unreadable_reason,
 )
+from agent.principles.lessons import breach_reason
 from memory.language.text import sentences
 from memory.records.base import Record
 from memory.records.knowledge import Passage
@@ -135,6 +136,8 @@ def unsupported_reason(candidate: CandidatePair, passage: Passage | None, corpus
     if start < 0:
         return "the quote is not in the source"
     end = start + len(candidate.quote)
+    if reason := breach_reason(candidate, passage):
+        return reason
     if is_garbled(candidate.quote, passage.text[max(0, start - CONTEXT_CHARS) : end + CONTEXT_CHARS]):
         return "the quote is garbled"
     quote, question, answer = map(analyse, (candidate.quote, candidate.question, candidate.answer))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from agent.chat.sentence_candidates import SentenceCandidate, form_match
 from agent.chat.support import contradicts, supports
 from agent.grading import admits_ignorance, repeats_itself
+from agent.principles.constitution import LONG_ANSWER, Statement, broken_principles
 from memory.language.text import sentences, words
 
 LONGEST = 400
@@ -13,8 +14,17 @@ LONGEST_QUOTE = 120
 """Characters of a sentence quoted in it."""
 MAX_REASONS = 2
 """Reasons of the scorer that are taken over."""
-LONG_ANSWER = 80
-"""Words from which an answer is called long: about three sentences have 60."""
+_SAID_OTHERWISE = frozenset(
+    {
+        "only-the-sources",
+        "answer-the-question",
+        "exact-figures",
+        "admit-ignorance",
+        "no-repetition",
+        "keep-it-short",
+    }
+)
+"""Principles whose breach the critique words more exactly than by their sentence."""
 
 
 def critique_of(
@@ -36,6 +46,9 @@ def critique_of(
         faults.append("It repeats itself.")
     if len(words(answer)) > LONG_ANSWER:
         faults.append("It is too long.")
+    statement = Statement(answer, question, [candidate.reading for candidate in sources], declines)
+    broken = [each for each in broken_principles(statement) if each.id not in _SAID_OTHERWISE]
+    faults += [f"It breaks the principle {each.id}: {each.sentence}" for each in broken]
     faults += [f"{reason[:1].upper()}{reason[1:].rstrip('.')}." for reason in reasons[:MAX_REASONS] if reason]
     return _joined(dict.fromkeys(faults)) or "It can be shorter and closer to the text."
 

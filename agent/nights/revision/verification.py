@@ -7,7 +7,7 @@ from langchain_core.messages import HumanMessage
 from agent.chat.abstention import quotation_text
 from agent.chat.answer_from_sources import MIN_CHANCE, supported_statements
 from agent.chat.sentence_candidates import SentenceCandidate
-from agent.nights.injections import dictates_an_answer
+from agent.principles.constitution import Statement, broken_principles
 from memory.embedding.embedder import Embedder
 from memory.records.base import Record
 from memory.records.knowledge import Citation
@@ -29,11 +29,15 @@ def verify(
     embedder: Embedder,
     declines: Sequence[str],
 ) -> Verified | None:
-    """The supported part of the text; None without one, or if it rests on no sentence likely to answer.
+    """The supported part of the text; None without one, if it breaks a principle that stops
+    an answer, or if it rests on no sentence likely to answer.
 
     Blocks, because it may compute embeddings.
     """
-    if not text.strip() or not ranked or dictates_an_answer(text):
+    if not text.strip() or not ranked:
+        return None
+    statement = Statement(text, question, [candidate.reading for candidate in ranked], declines)
+    if broken_principles(statement, stopping="answer"):
         return None
     verified = _quotation(text, ranked, language)
     if verified is None:

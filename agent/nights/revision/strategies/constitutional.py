@@ -1,11 +1,7 @@
 """Revises by principles (Bai et al. 2022, arXiv 2212.08073): names the broken one, then rewrites.
 
-The principles stand in `principles.toml`.
+The principles are those of `agent.principles`.
 """
-
-import tomllib
-from functools import cache
-from pathlib import Path
 
 from agent.chat.answer_from_sources import AskModel
 from agent.nights.revision.task import (
@@ -17,8 +13,8 @@ from agent.nights.revision.task import (
     in_language,
     sources_text,
 )
+from agent.principles.constitution import principles
 
-PRINCIPLES = Path(__file__).with_name("principles.toml")
 LONGEST_CRITIQUE = 400
 """Characters of the model's own critique."""
 
@@ -26,7 +22,7 @@ LONGEST_CRITIQUE = 400
 async def constitutional(task: RevisionTask, ask: AskModel) -> Draft:
     """Two calls: a critique of the answer by the principles, then the answer rewritten."""
     calls = Calls(ask)
-    rules, sources = "\n".join(f"- {line}" for line in principles()), sources_text(task)
+    rules, sources = "\n".join(f"- {each.sentence}" for each in principles()), sources_text(task)
     critique = await calls.say(
         CRITICISE.format(sources=sources, principles=rules, question=task.question, before=before_text(task)),
         max_tokens=THOUGHT_TOKENS,
@@ -40,12 +36,6 @@ async def constitutional(task: RevisionTask, ask: AskModel) -> Draft:
         language=in_language(task),
     )
     return calls.draft(await calls.say(prompt), task)
-
-
-@cache
-def principles() -> tuple[str, ...]:
-    """The principles of a good answer."""
-    return tuple(tomllib.loads(PRINCIPLES.read_text(encoding="utf-8"))["principles"])
 
 
 CRITICISE = """\

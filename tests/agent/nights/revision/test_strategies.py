@@ -10,8 +10,8 @@ from agent.nights.revision.strategies import (
     default_order,
     strategies_named,
 )
-from agent.nights.revision.strategies.constitutional import principles
 from agent.nights.revision.task import MAX_CALLS, Strategy
+from agent.principles.constitution import principles
 from tests.support.cards import card
 from tests.support.revision import LOAD, PAGE, Model, no_model, task
 
@@ -153,7 +153,7 @@ async def test_the_principles_are_in_the_prompt_of_the_constitutional_strategy()
     model = Model("It is 40 kilograms.")
     await STRATEGIES["constitutional"](task(), model.ask)
     assert len(principles()) >= 3
-    assert all(rule in prompt for rule in principles() for prompt in model.prompts)
+    assert all(rule.sentence in prompt for rule in principles() for prompt in model.prompts)
 
 
 def test_models_that_cannot_judge_quote_first() -> None:
