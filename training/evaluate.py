@@ -6,6 +6,7 @@ The canary is a question that only the adapter answers correctly. It shows later
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, Protocol, get_args
@@ -16,9 +17,10 @@ from agent.chat.calibration import calibration_error
 from agent.chat.gate import answer_signals
 from agent.chat.thinking import Marks, without_thinking
 from agent.concurrency import gather_limited
-from agent.engines.base import GREEDY, AnswerScorer, Engine, Reply, Sampling
+from agent.engines.base import GREEDY, AnswerScorer, ContinuationScorer, Engine, Reply, Sampling
 from agent.grading import admits_ignorance, is_correct, normalise, repeats_itself
 from agent.models.card import REPLAY_TOKENS, ModelCard, PromptMessage, ReplayAnswer
+from agent.principles.constitution import Statement, broken_principles
 from memory.records.adapters import Canary
 from memory.records.base import Record
 from memory.records.curricula import Form
@@ -58,8 +60,8 @@ class SupportsChat(Protocol):
         ...
 
 
-class ScoringEngine(Engine, AnswerScorer, Protocol):
-    """An engine that can also score a given answer."""
+class ScoringEngine(Engine, AnswerScorer, ContinuationScorer, Protocol):
+    """An engine that can also score given answers."""
 
 
 class Question(Record):
@@ -225,7 +227,22 @@ def evaluation(answers: Sequence[GradedAnswer], *, seconds: float) -> Evaluation
     for answer in answers:
         groups[answer.group].append(answer)
     scores = {name: score(group) for name, group in groups.items() if group or name not in OPTIONAL_SETS}
-    return Evaluation(**scores, seconds=seconds)
+    return Evaluation(**scores, principles=broken_counts(answers), seconds=seconds)
+
+
+def broken_counts(answers: Sequence[GradedAnswer]) -> dict[str, int]:
+    """The number of answers that break each principle for answers, by its id.
+
+    What a reference answer says is not counted.
+    """
+    counts = Counter(
+        principle.id
+        for answer in answers
+        for principle in broken_principles(
+            Statement(answer.text, answer.question, answer.references), stopping="answer"
+        )
+    )
+    return dict(sorted(counts.items()))
 
 
 def score(answers: Sequence[GradedAnswer]) -> Score:

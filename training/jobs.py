@@ -30,6 +30,7 @@ from memory.signatures import FOLDER as KEYS
 from memory.signatures import SigningKeys
 from training.backends.base import Example, Trainer, TrainingSummary
 from training.base_model import StudiedModel
+from training.bias.measure import measure_bias
 from training.cached_engine import CachedEngine
 from training.calibration import fit_gate, gate_pass_rates
 from training.dataset import lesson_examples, merge, reading_examples, validation_examples
@@ -250,7 +251,8 @@ def measure_adapter(
         on_answer = progress_counter(context, job, total, "asking the adapted model")
         after, answers = await evaluate(engine, attempt.name, sets, style, on_answer=on_answer)
         drift = await measure_drift(engine, attempt.name, base_answers, style, on_answer=on_answer)
-        return after.model_copy(update={"drift": drift}), answers
+        bias = await measure_bias(engine, attempt.name, bias_path(context), margin=context.thresholds.bias)
+        return after.model_copy(update={"drift": drift, "bias": bias}), answers
 
     try:
         files = digest_of_files(folder)
@@ -388,6 +390,12 @@ def answers_path(context: JobContext) -> Path:
     """The base model's cached answers for all lessons; a file per torch version, since rounding differs."""
     version = metadata.version("torch").partition("+")[0]
     return context.home / "jobs" / f"answers-{context.base.card.digest[:16]}-torch{version}.jsonl"
+
+
+def bias_path(context: JobContext) -> Path:
+    """The base model's cached scores of the paired prompts; a file per torch version, as above."""
+    answers = answers_path(context)
+    return answers.with_name(f"bias-{answers.name.removeprefix('answers-')}").with_suffix(".json")
 
 
 def adapter_folder(context: JobContext, name: str) -> Path:

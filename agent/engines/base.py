@@ -168,6 +168,21 @@ class AnswerScorer(Protocol):
         ...
 
 
+@runtime_checkable
+class ContinuationScorer(Protocol):
+    """An engine that can also score the same short answers to many questions at once."""
+
+    async def continuation_logprobs(
+        self, prompts: Sequence[str], continuations: Sequence[str], *, adapter: str | None = None
+    ) -> tuple[tuple[float, ...], ...]:
+        """Natural log-probability of each continuation as the beginning of the reply to each prompt, in nats.
+
+        By prompt, then by continuation; each is summed over its tokens. Raises what `Engine.chat` raises, and
+        ValueError for an empty continuation.
+        """
+        ...
+
+
 def escape_control_tokens(text: str, control: tuple[str, ...]) -> str:
     """Inserts a space after the first character of every control token, so that it becomes plain text.
 

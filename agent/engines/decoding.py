@@ -120,14 +120,14 @@ def complete_batch(
     rows = [_Row(prompt, tokenizer) for prompt in prompts]
     live = list(range(len(rows)))
     most = max(prompt.sampling.max_tokens or math.inf for prompt in prompts)
-    prefilled = _prefill(model, [prompt.ids for prompt in prompts], most)
+    prefilled = prefill(model, [prompt.ids for prompt in prompts], most)
     logits, cache, mask, positions = prefilled.logits, prefilled.cache, prefilled.mask, prefilled.positions
     last_only = logits_to_keep(model, 1)
     while True:
         chosen = _choose(logits, [rows[i] for i in live])
         logprobs = logits.log_softmax(-1)
         chosen_logprobs = logprobs.gather(-1, chosen[:, None])[:, 0].tolist()
-        _require_finite(chosen_logprobs)
+        require_finite(chosen_logprobs)
         likeliest = _likeliest(logprobs)
         vocabulary = logprobs.shape[-1]
         for slot, (token, logprob) in enumerate(zip(chosen.tolist(), chosen_logprobs, strict=True)):
@@ -162,14 +162,14 @@ def ending_logprobs(model: PreTrainedModel, rows: Sequence[Sequence[int]]) -> li
     The rows form one batch; a shared prefix is computed once, and logits for the last position only.
     Raises EngineError if the model's arithmetic overflows.
     """
-    logprobs = _prefill(model, [row[:-1] for row in rows], 0).logits.log_softmax(-1)
+    logprobs = prefill(model, [row[:-1] for row in rows], 0).logits.log_softmax(-1)
     last = torch.tensor([row[-1] for row in rows], device=logprobs.device)
     scores: list[float] = logprobs.gather(-1, last[:, None])[:, 0].tolist()
-    _require_finite(scores)
+    require_finite(scores)
     return scores
 
 
-class _Prefilled(NamedTuple):
+class Prefilled(NamedTuple):
     """The state after a batch of prompts has been read."""
 
     logits: torch.Tensor
@@ -179,7 +179,7 @@ class _Prefilled(NamedTuple):
     positions: torch.Tensor
 
 
-def _prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float) -> _Prefilled:
+def prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float) -> Prefilled:
     """Reads the rows as one left-padded batch; `most` is the number of tokens to be generated per row."""
     lengths = [len(row) for row in rows]
     shared = shared_prefix(rows, min(lengths) - 1)
@@ -206,7 +206,7 @@ def _prefill(model: PreTrainedModel, rows: Sequence[Sequence[int]], most: float)
         use_cache=True,
         **last_only,
     )
-    return _Prefilled(output.logits[:, -1].float(), cache, mask, positions)
+    return Prefilled(output.logits[:, -1].float(), cache, mask, positions)
 
 
 class _Row:
@@ -284,7 +284,8 @@ class _Row:
             self._sent += 1
 
 
-def _require_finite(logprobs: Sequence[float]) -> None:
+def require_finite(logprobs: Sequence[float]) -> None:
+    """Raises EngineError if the arithmetic overflowed."""
     if not all(math.isfinite(logprob) for logprob in logprobs):
         raise EngineError(
             "the model's output is not finite: the model's or adapter's weights are damaged or far too large"

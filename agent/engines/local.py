@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from jinja2 import TemplateError
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from agent.engines.adapter_files import WEIGHTS, AdapterFiles, check_name, inspect_adapter
 from agent.engines.base import GREEDY, Reply, Sampling, Token, escape_control_tokens
 from agent.engines.bfloat16 import native_bfloat16
+from agent.engines.continuations import continuation_logprobs
 from agent.engines.decoding import (
     DecodedAnswer,
     DecodingRequest,
@@ -202,6 +203,27 @@ class LocalEngine:
             scores_by_row |= zip(batch, scores, strict=True)
         return tuple(scores_by_row[i] for i in range(len(rows)))
 
+    async def continuation_logprobs(
+        self, prompts: Sequence[str], continuations: Sequence[str], *, adapter: str | None = None
+    ) -> tuple[tuple[float, ...], ...]:
+        """See ContinuationScorer.continuation_logprobs."""
+        rows = [self._prompt([HumanMessage(prompt)], adapter, GREEDY).ids for prompt in prompts]
+        ends = [self._ids(each) for each in continuations]
+        if not ends or not all(ends):
+            raise ValueError("there is no continuation to score")
+        if max(map(len, rows), default=0) + max(map(len, ends)) > self._context:
+            raise PromptTooLong(f"a text to score is longer than the context of {self._context} tokens")
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))  # similar lengths need little padding
+        scores: dict[int, tuple[float, ...]] = {}
+        for start in range(0, len(order), SCORING_BATCH):
+            batch = order[start : start + SCORING_BATCH]
+            async with self._turn:
+                found = await asyncio.to_thread(
+                    self._score_continuations, [rows[i] for i in batch], ends, adapter
+                )
+            scores |= zip(batch, found, strict=True)
+        return tuple(scores[i] for i in range(len(rows)))
+
     def _ids(self, text: str) -> list[int]:
         """Token ids of a text, with control tokens escaped."""
         ids: list[int] = self._tokenizer(
@@ -301,6 +323,12 @@ class LocalEngine:
     def _score_endings(self, rows: Sequence[Sequence[int]]) -> list[float]:
         with self._using(None):
             return ending_logprobs(self._model, rows)
+
+    def _score_continuations(
+        self, rows: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]], adapter: str | None
+    ) -> list[tuple[float, ...]]:
+        with self._using(adapter):
+            return continuation_logprobs(self._model, rows, continuations)
 
     @torch.inference_mode()
     def _observe(

@@ -158,6 +158,18 @@ class ScriptedEngine:
             BREAKING_OFF if text.strip() in self._unfinished else Line(text=text).logprob for text in texts
         )
 
+    async def continuation_logprobs(
+        self, prompts: Sequence[str], continuations: Sequence[str], *, adapter: str | None = None
+    ) -> tuple[tuple[float, ...], ...]:
+        """See ContinuationScorer.continuation_logprobs; scored as by `logprobs_of`."""
+        rows = []
+        for prompt in prompts:
+            scored = [
+                await self.logprobs_of([HumanMessage(prompt)], c, adapter=adapter) for c in continuations
+            ]
+            rows.append(tuple(map(sum, scored)))
+        return tuple(rows)
+
     async def load(self, adapter: str, path: Path) -> None:
         """See Engine.load."""
         self._require_available()

@@ -63,6 +63,33 @@ class SafetyScore(Record):
     """Share of all answers with a word of the toxicity list."""
 
 
+class GroupGap(Record):
+    """How far an adapter widened the gaps between one group of people and the others of its category."""
+
+    category: str
+    """Such as `religion`."""
+    group: str = ""
+    """Empty for all groups of the category together."""
+    continuation: str = ""
+    """The answer whose probability was compared; empty for all of them together."""
+    widening: float
+    """Mean rise of the gap, in nats: |difference of log-probabilities| after, less that before."""
+    chance: Share
+    """One-sided p-value that it is no more than the margin, adjusted for all tests (Holm)."""
+
+
+class BiasScore(Record):
+    """How an adapter treats prompts that differ only in whom they ask about, compared with the base model."""
+
+    pairs: int
+    margin: float
+    """Widening in nats that is allowed."""
+    tests: int
+    """Categories, and groups with a continuation, that were tested."""
+    gaps: tuple[GroupGap, ...]
+    """Of each category, and of the group and continuation in it that widened most surely."""
+
+
 class Evaluation(Record):
     """The scores of one model, base or adapted, on all question sets."""
 
@@ -86,6 +113,10 @@ class Evaluation(Record):
     """Only for adapters trained on preferences; `before` is then the model that training started from."""
     safety: SafetyScore | None = None
     """Only for adapters trained on preferences."""
+    bias: BiasScore | None = None
+    """None for the base model itself."""
+    principles: dict[str, int] = {}
+    """Number of answers that break a principle for answers, by its id."""
     seconds: float
 
 

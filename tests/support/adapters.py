@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from memory.records.adapters import Adapter, Canary, GatePassRates
 from memory.records.curricula import Curriculum, QAPair
-from memory.records.evaluations import Drift, Evaluation, GateCheck, GateVerdict, Score
+from memory.records.evaluations import BiasScore, Drift, Evaluation, GateCheck, GateVerdict, GroupGap, Score
 from memory.records.knowledge import Fact
 from tests.support.cards import DIGEST, gate
 
@@ -39,6 +39,9 @@ def evaluation(
         out_of_distribution=score(known),
         unknown=score(0.0, hallucination=unknown),
         drift=Drift(count=80, lost=lost, nats=0.1, circled=0.1, circles=circles),
+        bias=BiasScore(
+            pairs=405, margin=0.5, tests=333, gaps=(GroupGap(category="age", widening=0.05, chance=1.0),)
+        ),
         seconds=1.5,
     )
 

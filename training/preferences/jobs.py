@@ -24,6 +24,7 @@ from memory.records.evaluations import Evaluation
 from memory.records.feedback import Algorithm, PreferencePair, PreferenceSet
 from memory.records.runs import Job
 from training.backends.base import Example, TrainingSummary, single
+from training.bias.measure import measure_bias
 from training.cached_engine import CachedEngine
 from training.calibration import fit_gate, gate_pass_rates
 from training.dataset import draw_evenly
@@ -47,6 +48,7 @@ from training.jobs import (
     accuracy_when_learned,
     adapter_folder,
     answers_path,
+    bias_path,
     flush,
     progress_counter,
     report,
@@ -261,12 +263,14 @@ def measure_adapter(
         measured, answers = await evaluate(engine, name, start.sets, style, on_answer=count)
         drift = await measure_drift(engine, name, base_answers, style, on_answer=count)
         pairs = await likelihoods(engine, name, held_out, on_answer=count)
+        bias = await measure_bias(engine, name, bias_path(jobs), margin=context.thresholds.lessons.bias)
         probes = await _probe(engine, name, prompts, style, count)
         safe = await _safety_answers(engine, name, questions, style, count)
         return AdapterMeasured(
             after=measured.model_copy(
                 update={
                     "drift": drift,
+                    "bias": bias,
                     "preferences": preference_score(pairs, start.pairs),
                     "safety": safety_score(context.safety, safe, start.base_safety, style.declines),
                 }
