@@ -8,11 +8,15 @@ from memory.records.base import Digest, Domain
 
 
 class AdapterRegistry(Protocol):
-    """Adapter versions, and which one is live in each domain. Blocking: call it from a thread."""
+    """Adapter versions, and which one is live in each domain. Blocking: call it from a thread.
+
+    Each base model has its own live adapter in a domain, and its own way back. Everything here is about those
+    of `base`; an adapter that is live on another base counts as retired.
+    """
 
     base: Digest | None
-    """Digest of the base model being served; None if unknown. Adapters of another base model cannot go
-    live."""
+    """Digest of the base model being served. Adapters of another base model cannot go live. None if it is
+    unknown; of a domain's live adapters on several bases, the one with the highest version then counts."""
 
     def get(self, name: str) -> Adapter:
         """The adapter with its current status. Raises UnknownAdapter."""

@@ -2,25 +2,24 @@
 
 Promotion here only moves an alias; loading and checking the adapter in an engine is the caller's part.
 
-The registered model's alias `live` alone decides which version is live. The statuses candidate, live and
-retired are derived from it and from a tag of each version that was ever promoted, so a crash cannot leave two
-versions live.
+A registered model is a domain, and has an alias for each base model: it alone decides which version is live
+on that base. The statuses candidate, live and retired are derived from it and from a tag of each version that
+was ever promoted, so a crash cannot leave two versions live.
 """
 
 import hashlib
 import logging
-import os
 import re
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_reason
-from memory.errors import AdapterNotServable, BadSignature, CorruptRecord, StoreUnavailable, UnknownAdapter
+from memory.adapters.mlflow_client import connect, create_database, registry_errors
+from memory.errors import AdapterNotServable, BadSignature, CorruptRecord, UnknownAdapter
+from memory.file_locks import file_lock
 from memory.outbox.files import write_atomically
 from memory.records.adapters import Adapter, AdapterStatus
 from memory.records.base import ADAPTER_PATTERN, Digest, Domain
@@ -29,8 +28,7 @@ from memory.signatures import FOLDER as KEYS
 from memory.signatures import SigningKeys
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 log = logging.getLogger(__name__)
 
@@ -39,30 +37,21 @@ RECORD = "adapter.json"
 SIGNATURE = "adapter.sig"
 """The worker's signature over the record, which names the digest of the weights."""
 SIGNED = "adapter"
-LIVE = "live"
-HISTORY = "promotions"
-"""Tag of a registered model: its promotions that a rollback goes back through."""
+LIVE = "live-"
+"""Alias of the version that is live on a base model; the first characters of the base's digest follow."""
+HISTORY = "promotions-"
+"""Tag of a registered model, named alike: promotions on a base model, which a rollback goes back through."""
+UNBOUND = ("live", "promotions")
+"""The alias and the tag of earlier versions of Nightschool, which did not tell base models apart."""
 PROMOTED = "promoted"
 """Tag of a version that was live at some time, also if a rollback has left it behind."""
 QUARANTINE = "quarantine"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+BINDING = "shared/mlflow.lock"
+_SHOWN = 16
+"""Characters of a base model's digest in aliases and tags."""
 _TAG_LIMIT = 4000
 """Characters of a tag that MLflow's SQL store accepts, with a margin (the column holds 5,000)."""
-
-
-@contextmanager
-def _registry_errors(what: str = "the adapter registry") -> Iterator[None]:
-    """Turns the errors of MLflow and its database into StoreUnavailable."""
-    from mlflow.exceptions import MlflowException  # here because the import takes 4 s
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        raise StoreUnavailable(
-            f"{what} cannot be used: check that it is writable, has space and is not locked ({error})",
-            part="the adapter registry",
-        ) from error
 
 
 class MlflowAdapterRegistry:
@@ -82,14 +71,15 @@ class MlflowAdapterRegistry:
         database = self._home / DATABASE
         database.parent.mkdir(parents=True, exist_ok=True)
         if tracking_url is None and not database.exists():
-            _create_database(database)
-        self._client = _connect(tracking_url or f"sqlite:///{database}")
+            create_database(database)
+        self._client = connect(tracking_url or f"sqlite:///{database}")
         self._keys = SigningKeys(self._home / KEYS)
         self._names: dict[tuple[Domain, str], str] = {}
         self._reported_corrupt: set[str] = set()
         """Adapters that `list` has logged as unreadable; it is called every few seconds."""
+        self._bind_to_bases()
 
-    @_registry_errors()
+    @registry_errors()
     def register(self, adapter: Adapter) -> None:
         """Stores the adapter's record, signed by the worker, with metrics and lineage.
 
@@ -121,12 +111,12 @@ class MlflowAdapterRegistry:
             },
         )
 
-    @_registry_errors()
+    @registry_errors()
     def get(self, name: str) -> Adapter:
         """The adapter with its current status. Raises UnknownAdapter, CorruptRecord, BadSignature."""
         return self._adapter(self._version(name))
 
-    @_registry_errors()
+    @registry_errors()
     def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
         """All adapters, or those of one domain, ordered by domain and version.
 
@@ -143,29 +133,24 @@ class MlflowAdapterRegistry:
                 self._reported_corrupt.add(version.tags["adapter"])
         return tuple(sorted(adapters, key=lambda adapter: (adapter.domain, adapter.version)))
 
-    @_registry_errors()
+    @registry_errors()
     def live(self, domain: Domain) -> Adapter | None:
-        """The adapter that serves the domain now; None if the base model does."""
+        """The adapter that serves the domain on `base`; None if the base model does. See AdapterRegistry."""
         version = self._live_version(domain)
         return self._adapter(version) if version else None
 
-    @_registry_errors()
+    @registry_errors()
     def live_names(self) -> Mapping[Domain, str]:
         """The live adapter's name for each domain that has one; a query and no file."""
-        names: dict[Domain, str] = {}
-        token: str | None = None
-        while True:
-            page = self._client.search_registered_models(max_results=1000, page_token=token)
-            for model in page:
-                if LIVE in model.aliases:
-                    names[model.name] = self._name_of(model.name, str(model.aliases[LIVE]))
-            token = page.token
-            if not token:
-                return names
+        return {
+            model.name: self._name_of(model.name, number)
+            for model in self._models()
+            if (number := self._live_number(model)) is not None
+        }
 
-    @_registry_errors()
+    @registry_errors()
     def promote(self, name: str) -> None:
-        """Moves the domain's alias to the adapter; the previous one becomes retired.
+        """Moves the alias of the domain and the adapter's base to it; the previous one becomes retired.
 
         Raises UnknownAdapter, or AdapterNotServable if the adapter was rejected, lacks files, or
         `promotion_blocker` has a reason.
@@ -182,58 +167,48 @@ class MlflowAdapterRegistry:
             )
         if (blocker := promotion_blocker(adapter, self)) is not None:
             raise AdapterNotServable(blocker)
-        live = self._live_version(version.name)
-        if live is not None and live.version == version.version:
-            return
-        history = [*self._history(version.name, upto=live), str(version.version)]
-        self._client.set_registered_model_tag(version.name, HISTORY, ",".join(history[-100:]))
-        self._client.set_model_version_tag(version.name, str(version.version), PROMOTED, "yes")
-        self._client.set_registered_model_alias(version.name, LIVE, str(version.version))
+        self._make_live(version.name, adapter.base_digest, str(version.version))
 
-    @_registry_errors()
+    @registry_errors()
     def previous(self, domain: Domain) -> Adapter | None:
         """The adapter that a rollback would make live; None if it is the base model. Raises CorruptRecord.
 
         Earlier adapters that must not go live are skipped and logged.
         """
         live = self._live_version(domain)
-        if live is None:
-            return None
-        for number in reversed(self._history(domain, upto=live)[:-1]):
-            adapter = self._adapter(self._client.get_model_version(domain, number))
-            if (blocker := promotion_blocker(adapter, self)) is None:
-                return adapter
-            log.warning("rollback skips an adapter that must not go live: %s", blocker)
-        return None
+        return None if live is None else self._previous(live)
 
-    @_registry_errors()
+    @registry_errors()
     def rollback(self, domain: Domain) -> Adapter | None:
         """Makes the previous adapter live again and returns it; None if it is the base model."""
-        previous = self.previous(domain)
+        live = self._live_version(domain)
+        previous = None if live is None else self._previous(live)
         if previous is None:
             self.retire(domain)
             return None
-        self._client.set_registered_model_alias(domain, LIVE, str(self._version(previous.name).version))
-        return self.live(domain)
+        number = str(self._version(previous.name).version)
+        self._client.set_registered_model_alias(domain, _alias(previous.base_digest), number)
+        return self.get(previous.name)
 
-    @_registry_errors()
+    @registry_errors()
     def retire(self, domain: Domain) -> None:
         """Makes the base model serve the domain; its adapters stay registered."""
-        if self._live_version(domain) is not None:
-            self._client.delete_registered_model_alias(domain, LIVE)
+        live = self._live_version(domain)
+        if live is not None:
+            self._client.delete_registered_model_alias(domain, self._alias_of(live))
 
-    @_registry_errors()
+    @registry_errors()
     def next_version(self, domain: Domain) -> int:
         """The version number of the domain's next adapter, starting at 1."""
         return 1 + max((int(v.tags["version"]) for v in self._search(f"name = '{domain}'")), default=0)
 
-    @_registry_errors()
+    @registry_errors()
     def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
         """Puts a curriculum in quarantine, for all base models or only for `base`."""
         experiment, key = self._experiment(QUARANTINE), quarantine_key(digest, base)
         self._client.set_experiment_tag(experiment, key, reason[:_TAG_LIMIT] or "no reason given")
 
-    @_registry_errors()
+    @registry_errors()
     def quarantined(self, digest: Digest) -> str | None:
         """Why the curriculum is in quarantine for the base model being served; None if it is not."""
         experiment = self._client.get_experiment_by_name(QUARANTINE)
@@ -262,11 +237,78 @@ class MlflowAdapterRegistry:
             raise UnknownAdapter(f"no adapter {name!r} is registered: `nightschool adapters list` shows all")
         return version
 
+    def _models(self) -> "Iterator[RegisteredModel]":
+        token: str | None = None
+        while True:
+            page = self._client.search_registered_models(max_results=1000, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
     def _live_version(self, domain: Domain) -> "ModelVersion | None":
         for model in self._client.search_registered_models(f"name = '{domain}'"):
-            if LIVE in model.aliases:
-                return self._client.get_model_version(domain, model.aliases[LIVE])
+            if (number := self._live_number(model)) is not None:
+                return self._client.get_model_version(domain, number)
         return None
+
+    def _live_number(self, model: "RegisteredModel") -> str | None:
+        """MLflow's number of the live version: on `base`, or the newest of all bases if that is unknown."""
+        if self.base is not None:
+            number = model.aliases.get(_alias(self.base))
+            return None if number is None else str(number)
+        return max((str(model.aliases[name]) for name in _live_aliases(model)), key=int, default=None)
+
+    def _alias_of(self, live: "ModelVersion") -> str:
+        """The alias by which this version is live."""
+        model = self._client.get_registered_model(live.name)
+        return next(a for a in _live_aliases(model) if str(model.aliases[a]) == str(live.version))
+
+    def _make_live(self, domain: Domain, base: Digest, number: str) -> None:
+        model = self._client.get_registered_model(domain)
+        live = model.aliases.get(_alias(base))
+        if str(live) == number:
+            return
+        history = [] if live is None else self._history(domain, _alias(base), upto=str(live))
+        tag = HISTORY + base[:_SHOWN]
+        self._client.set_registered_model_tag(domain, tag, ",".join([*history, number][-100:]))
+        self._client.set_model_version_tag(domain, number, PROMOTED, "yes")
+        self._client.set_registered_model_alias(domain, _alias(base), number)
+
+    def _previous(self, live: "ModelVersion") -> Adapter | None:
+        domain = live.name
+        for number in reversed(self._history(domain, self._alias_of(live), upto=str(live.version))[:-1]):
+            adapter = self._adapter(self._client.get_model_version(domain, number))
+            if (blocker := promotion_blocker(adapter, self)) is None:
+                return adapter
+            log.warning("rollback skips an adapter that must not go live: %s", blocker)
+        return None
+
+    @registry_errors()
+    def _bind_to_bases(self) -> None:
+        """Turns an alias of an earlier version of Nightschool into one of the live adapter's base model, with
+        the promotions on that base. An adapter whose record cannot be read stays out of service."""
+        alias, tag = UNBOUND
+        if not any(alias in model.aliases for model in self._models()):
+            return
+        with file_lock(self._home / BINDING):
+            for model in [model for model in self._models() if alias in model.aliases]:
+                numbers = [*model.tags.get(tag, "").split(","), str(model.aliases[alias])]
+                bases = {number: self._base_of(model.name, number) for number in numbers if number}
+                base = bases[numbers[-1]]
+                if base is None:
+                    continue
+                for number in numbers:
+                    if bases.get(number) == base:
+                        self._make_live(model.name, base, number)
+                self._client.delete_registered_model_alias(model.name, alias)
+
+    def _base_of(self, domain: Domain, number: str) -> Digest | None:
+        try:
+            return self._adapter(self._client.get_model_version(domain, number)).base_digest
+        except CorruptRecord as error:
+            log.error("an adapter is left out: %s", error)
+            return None
 
     def _name_of(self, domain: Domain, version: str) -> str:
         """The adapter's name for an MLflow version; it never changes, so it is read once."""
@@ -275,17 +317,15 @@ class MlflowAdapterRegistry:
             self._names[domain, version] = found.tags["adapter"]
         return self._names[domain, version]
 
-    def _history(self, domain: Domain, *, upto: "ModelVersion | None") -> tuple[str, ...]:
+    def _history(self, domain: Domain, alias: str, *, upto: str) -> Sequence[str]:
         """MLflow version numbers in the order of their last promotion, up to and including the live one.
 
         Each is in it once: else rollbacks after the promotions 1, 2, 1 would alternate between 2 and 1.
         """
-        if upto is None:
-            return ()
-        text = self._client.get_registered_model(domain).tags.get(HISTORY, "")
+        tag = HISTORY + alias.removeprefix(LIVE)
+        text = self._client.get_registered_model(domain).tags.get(tag, "")
         numbers = tuple(reversed(dict.fromkeys(reversed(text.split(","))))) if text else ()
-        live = str(upto.version)
-        return numbers[: numbers.index(live) + 1] if live in numbers else (live,)
+        return numbers[: numbers.index(upto) + 1] if upto in numbers else (upto,)
 
     def _adapter(self, version: "ModelVersion") -> Adapter:
         name = version.tags["adapter"]
@@ -319,7 +359,8 @@ class MlflowAdapterRegistry:
 
     def _status(self, version: "ModelVersion") -> AdapterStatus:
         model = self._client.get_registered_model(version.name)
-        if str(model.aliases.get(LIVE)) == str(version.version):
+        aliases = _live_aliases(model) if self.base is None else (_alias(self.base),)
+        if str(version.version) in [str(model.aliases.get(alias)) for alias in aliases]:
             return "live"
         return "retired" if PROMOTED in version.tags else "candidate"
 
@@ -358,6 +399,14 @@ class MlflowAdapterRegistry:
         return str(run)
 
 
+def _alias(base: Digest) -> str:
+    return LIVE + base[:_SHOWN]
+
+
+def _live_aliases(model: "RegisteredModel") -> tuple[str, ...]:
+    return tuple(alias for alias in model.aliases if alias.startswith(LIVE))
+
+
 def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
     yield "training_seconds", adapter.training_seconds
     yield "training_tokens", float(adapter.training_tokens)
@@ -375,27 +424,3 @@ def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
         yield f"gate.{form}.coverage", form_gate.coverage
     for check in adapter.verdict.checks:
         yield f"gate.{check.name.replace(' ', '_')}", check.figure
-
-
-def _create_database(database: Path) -> None:
-    """Creates MLflow's database in a temporary file and links it into place once it is complete.
-
-    MLflow cannot open a database whose first migration was interrupted. If two processes create it at once,
-    the first one wins.
-    """
-    temporary = database.with_name(f".{database.name}.{uuid.uuid4().hex}")
-    try:
-        _connect(f"sqlite:///{temporary}")
-        with suppress(FileExistsError):
-            os.link(temporary, database)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _connect(url: str) -> "MlflowClient":
-    with _registry_errors(f"the adapter registry at {url}"):
-        from mlflow import MlflowClient
-
-        client = MlflowClient(tracking_uri=url, registry_uri=url)
-        client.search_registered_models(max_results=1)
-    return client

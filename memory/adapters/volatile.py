@@ -9,7 +9,7 @@ from memory.records.base import Digest, Domain
 
 
 class VolatileAdapterRegistry:
-    """Adapters in a dict, with the promotions of each domain in order."""
+    """Adapters in a dict, with the promotions of each domain and base model in order."""
 
     def __init__(
         self,
@@ -22,8 +22,8 @@ class VolatileAdapterRegistry:
         self.base = base
         self._adapters = {adapter.name: adapter for adapter in adapters}
         self._quarantine = dict(quarantine or {})
-        self._promoted: dict[Domain, list[str]] = {}
-        self._live: dict[Domain, str] = {}
+        self._promoted: dict[tuple[Domain, Digest], list[str]] = {}
+        self._live: dict[tuple[Domain, Digest], str] = {}
         self._once_live: set[str] = set()
 
     def register(self, adapter: Adapter) -> None:
@@ -46,11 +46,13 @@ class VolatileAdapterRegistry:
         return tuple(sorted(adapters, key=lambda adapter: (adapter.domain, adapter.version)))
 
     def live(self, domain: Domain) -> Adapter | None:
-        return self.get(self._live[domain]) if domain in self._live else None
+        name = self.live_names().get(domain)
+        return None if name is None else self.get(name)
 
     def live_names(self) -> Mapping[Domain, str]:
         """See AdapterRegistry.live_names."""
-        return dict(self._live)
+        served = [self._adapters[name] for (_, on), name in self._live.items() if self.base in (None, on)]
+        return {adapter.domain: adapter.name for adapter in sorted(served, key=lambda each: each.version)}
 
     def promote(self, name: str) -> None:
         adapter = self.get(name)
@@ -59,14 +61,19 @@ class VolatileAdapterRegistry:
             raise AdapterNotServable(f"{name} was rejected and cannot be served: {reasons}")
         if (reason := promotion_blocker(adapter, self)) is not None:
             raise AdapterNotServable(reason)
-        if self._live.get(adapter.domain) != name:
-            earlier = [other for other in self._history(adapter.domain) if other != name]
-            self._promoted[adapter.domain] = [*earlier, name]
-            self._live[adapter.domain] = name
+        place = (adapter.domain, adapter.base_digest)
+        if self._live.get(place) != name:
+            earlier = [other for other in self._history(place) if other != name]
+            self._promoted[place] = [*earlier, name]
+            self._live[place] = name
             self._once_live.add(name)
 
     def previous(self, domain: Domain) -> Adapter | None:
-        candidates = (self.get(name) for name in reversed(self._history(domain)[:-1]))
+        live = self.live(domain)
+        if live is None:
+            return None
+        history = self._history((domain, live.base_digest))
+        candidates = (self.get(name) for name in reversed(history[:-1]))
         return next((adapter for adapter in candidates if promotion_blocker(adapter, self) is None), None)
 
     def rollback(self, domain: Domain) -> Adapter | None:
@@ -74,11 +81,13 @@ class VolatileAdapterRegistry:
         if previous is None:
             self.retire(domain)
             return None
-        self._live[domain] = previous.name
+        self._live[domain, previous.base_digest] = previous.name
         return self.get(previous.name)
 
     def retire(self, domain: Domain) -> None:
-        self._live.pop(domain, None)
+        live = self.live(domain)
+        if live is not None:
+            del self._live[domain, live.base_digest]
 
     def quarantine(self, digest: Digest, reason: str, *, base: Digest | None = None) -> None:
         self._quarantine[quarantine_key(digest, base)] = reason
@@ -86,14 +95,15 @@ class VolatileAdapterRegistry:
     def quarantined(self, digest: Digest) -> str | None:
         return quarantine_reason(self._quarantine, digest, self.base)
 
-    def _history(self, domain: Domain) -> Sequence[str]:
+    def _history(self, place: tuple[Domain, Digest]) -> Sequence[str]:
         """The promoted adapters in the order of their last promotion, up to and including the live one."""
-        live, promoted = self._live.get(domain), self._promoted.get(domain, [])
+        live, promoted = self._live.get(place), self._promoted.get(place, [])
         return promoted[: promoted.index(live) + 1] if live is not None else ()
 
     def _status(self, adapter: Adapter) -> AdapterStatus:
         if adapter.status == "rejected":
             return "rejected"
-        if self._live.get(adapter.domain) == adapter.name:
+        is_live = self._live.get((adapter.domain, adapter.base_digest)) == adapter.name
+        if is_live and self.base in (None, adapter.base_digest):
             return "live"
         return "retired" if adapter.name in self._once_live else "candidate"

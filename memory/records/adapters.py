@@ -10,7 +10,7 @@ from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.interactions import AnswerGate
 
 AdapterStatus = Literal["candidate", "live", "retired", "rejected"]
-"""`candidate`: passed its gates, and was never live. `retired`: was live once."""
+"""`candidate`: passed its gates, and was never live. `retired`: was live once, or is so on another base."""
 
 
 class Canary(Record):

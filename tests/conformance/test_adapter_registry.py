@@ -222,6 +222,66 @@ def test_an_adapter_of_another_base_model_does_not_go_live(registry: AdapterRegi
     assert name_of(registry.live(domain)) == made.name
 
 
+def on_both_bases(registry: AdapterRegistry, domain: str) -> tuple[str, str]:
+    """An adapter live on each of two base models; the served base is then the first."""
+    first = add(registry, domain, 1).name
+    other = add(registry, domain, 2, base_digest=OTHER_BASE).name
+    for base, name in ((DIGEST, first), (OTHER_BASE, other), (DIGEST, first)):
+        registry.base = base
+        registry.promote(name)
+    return first, other
+
+
+def test_each_base_model_has_its_own_live_adapter(registry: AdapterRegistry, domain: str) -> None:
+    first, other = on_both_bases(registry, domain)
+    for base, name in ((DIGEST, first), (OTHER_BASE, other)):
+        registry.base = base
+        assert name_of(registry.live(domain)) == registry.live_names()[domain] == name
+    registry.base = "ef" * 32
+    assert (registry.live(domain), registry.previous(domain)) == (None, None)
+    assert domain not in registry.live_names()
+
+
+def test_what_is_live_on_another_base_counts_as_retired(registry: AdapterRegistry, domain: str) -> None:
+    on_both_bases(registry, domain)
+    assert statuses(registry, domain) == ["live", "retired"]
+    registry.base = OTHER_BASE
+    assert statuses(registry, domain) == ["retired", "live"]
+    registry.base = None
+    assert statuses(registry, domain) == ["live", "live"]
+
+
+def test_of_an_unknown_base_the_newest_live_adapter_counts(registry: AdapterRegistry, domain: str) -> None:
+    first, other = on_both_bases(registry, domain)
+    registry.base = None
+    assert name_of(registry.live(domain)) == registry.live_names()[domain] == other
+    registry.retire(domain)
+    assert name_of(registry.live(domain)) == registry.live_names()[domain] == first
+
+
+def test_a_rollback_on_one_base_leaves_the_other_and_never_reaches_it(
+    registry: AdapterRegistry, domain: str
+) -> None:
+    first, other = on_both_bases(registry, domain)
+    third = add(registry, domain, 3).name
+    registry.promote(third)
+    assert name_of(registry.previous(domain)) == first
+    assert name_of(registry.rollback(domain)) == first
+    assert registry.rollback(domain) is None, "the adapter of the other base is no way back"
+    registry.base = OTHER_BASE
+    assert name_of(registry.live(domain)) == other
+    assert registry.previous(domain) is None
+
+
+def test_a_domain_is_retired_on_one_base_only(registry: AdapterRegistry, domain: str) -> None:
+    first, _ = on_both_bases(registry, domain)
+    registry.base = OTHER_BASE
+    registry.retire(domain)
+    assert registry.live(domain) is None
+    registry.base = DIGEST
+    assert name_of(registry.live(domain)) == first
+
+
 def test_a_curriculum_in_quarantine_says_why(registry: AdapterRegistry, domain: str) -> None:
     registry.quarantine(lesson(domain, 1), "known facts were lost")
     assert registry.quarantined(lesson(domain, 1)) == "known facts were lost"

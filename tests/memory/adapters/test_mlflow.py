@@ -67,6 +67,26 @@ def test_versions_count_up_from_one_per_domain(opened: MlflowAdapterRegistry, do
     assert opened.next_version(domain) == 3
 
 
+def test_an_alias_of_an_earlier_version_becomes_that_of_the_live_adapters_base(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
+    """As an earlier version left it: promoted 1, 2 on another base, and 3, which is live."""
+    first, other, third = adapter(domain, 1), adapter(domain, 2), adapter(domain, 3)
+    for made in (first, other.model_copy(update={"base_digest": "cd" * 32}), third):
+        keep(opened, made)
+    numbers = [str(opened._version(made.name).version) for made in (first, other, third)]
+    opened._client.set_registered_model_tag(domain, "promotions", ",".join(numbers))
+    opened._client.set_registered_model_alias(domain, "live", numbers[2])
+    bound = MlflowAdapterRegistry(opened._home, base=third.base_digest)
+    live = bound.live(domain)
+    assert (live.name if live else None) == third.name
+    previous = bound.rollback(domain)
+    assert (previous.name if previous else None) == first.name
+    assert MlflowAdapterRegistry(opened._home, base="cd" * 32).live(domain) is None
+    again = MlflowAdapterRegistry(opened._home, base=third.base_digest).live(domain)
+    assert (again.name if again else None) == first.name, "the alias was bound a second time"
+
+
 def test_an_adapter_whose_weights_are_gone_is_not_promoted(
     opened: MlflowAdapterRegistry, domain: str
 ) -> None:
