@@ -13,6 +13,9 @@ AgentError
 |   +-- BadModelCard          the model's card cannot be read, or belongs to other weights
 |   +-- ModelRefused          the model cannot be added or served: no model folder, wrong digest, no-go
 |   +-- NotTeachable          the model's study found that it cannot be taught
++-- GrowthError
+|   +-- NothingToGrow         no domain has lessons to move from one base model to another
+|   +-- GrowthRefused         lessons cannot be moved between these base models, or not now
 +-- TeacherError              a remote teacher failed or sent an unusable reply
 """
 
@@ -67,6 +70,18 @@ class ModelRefused(ModelError):
 
 class NotTeachable(ModelError):
     """The model's study found that it cannot be taught."""
+
+
+class GrowthError(AgentError):
+    """What one base model has learned cannot be moved to another."""
+
+
+class NothingToGrow(GrowthError):
+    """No domain has lessons to move from one base model to another."""
+
+
+class GrowthRefused(GrowthError):
+    """Lessons cannot be moved between these base models, or not now."""
 
 
 class TeacherError(AgentError):

@@ -48,6 +48,7 @@ from training.evaluate import (
 )
 from training.evaluation_questions import QuestionCounts, drift_answers, evaluation_sets
 from training.gates import GateThresholds, gate
+from training.growth.levers import growth_examples
 from training.recipes import Recipe, retry_recipe, sized_for_lesson, validated
 from training.rejection import explain_rejection
 from training.replay import distillation_examples, distillation_prompts, refusal_examples, replay_examples
@@ -74,7 +75,10 @@ class JobContext:
     train: Trainer
     open_engine: Callable[[], ScoringEngine]
     clock: Callable[[], datetime]
-    report: Callable[[Digest, Progress], None]
+    report: Callable[[str, Progress], None]
+    """Called with a job's id."""
+    models: Path | None = None
+    """Folder of the added models, for lessons that move from one of them; None where none do."""
 
 
 class AttemptSpec(Record):
@@ -136,6 +140,8 @@ def plan_attempt(context: JobContext, job: Job, failed: GateVerdict | None = Non
     BadSignature for one whose approval is not signed.
     """
     report(context, job, "preparing", message="reading the curriculum")
+    if job.growth is not None and job.growth.onto != context.base.card.digest:
+        raise CurriculumRefused("this job is for another base model than the worker's")
     if (reason := context.registry.quarantined(job.digest)) is not None:
         raise CurriculumRefused(f"this curriculum is in quarantine: {reason}")
     require_approval(context, job)
@@ -358,6 +364,7 @@ def _examples(context: JobContext, job: Job, attempt: AttemptSpec, baseline: Bas
     held_out = validation_examples(lesson, attempt.recipe) if attempt.recipe.validate_every else ()
     return (
         *pairs,
+        *growth_examples(job, lesson, context.base, home=context.home, models=context.models),
         *held_out,
         *reading_examples(lesson, attempt.recipe, round(len(pairs) * attempt.recipe.reading)),
         *refusal_examples(context.base, attempt.recipe, round(len(pairs) * attempt.recipe.refusals)),
@@ -407,7 +414,7 @@ def report(
     context: JobContext, job: Job, phase: Phase, done: int = 0, total: int = 0, message: str = ""
 ) -> None:
     """Reports the job's progress."""
-    context.report(job.digest, Progress(phase=phase, done=done, total=total, message=message))
+    context.report(job.id, Progress(phase=phase, done=done, total=total, message=message))
 
 
 def progress_counter(context: JobContext, job: Job, total: int, message: str) -> Callable[[], None]:

@@ -30,9 +30,9 @@ from memory.file_locks import file_lock
 from memory.file_modes import keep_private, make_home
 from memory.language.control_characters import clean
 from memory.outbox.base import Progress, TrainingResult
-from memory.outbox.dbos import QUEUE, SCHEMA, VERSION, WORKFLOW, open_queue
+from memory.outbox.dbos import QUEUE, SCHEMA, VERSION, WORKFLOW, open_queue, queue_onto
 from memory.outbox.files import report_progress
-from memory.records.base import Digest, Record
+from memory.records.base import Record
 from memory.records.feedback import Algorithm
 from memory.records.runs import Job
 from training.backends.base import TrainingSummary
@@ -78,10 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
         make_home(settings.home)
         for folder in (settings.path(SHARED), settings.path("jobs")):
             folder.mkdir(exist_ok=True)
-        with sole_worker(settings.path("jobs") / "worker.lock"):
+        lock = settings.path("jobs") / "worker.lock"
+        with sole_worker(lock):
             _configure_logging(settings)
             say = printer("training.worker", settings.log_format)
             context = open_context(settings, say, quick=options.quick)
+            lock.write_text(context.base.card.digest, encoding="ascii")  # for those who find it locked
             preferences = open_preferences(context, quick=options.quick)
             with telemetry.exported_traces("worker"):
                 serve(context, preferences, settings.training_url, once=options.once, say=say)
@@ -120,13 +122,16 @@ def serve(
         }
     )
     register_workflow(context, preferences, say)
+    queues = [QUEUE, queue_onto(context.base.card.digest)]  # not those of other base models
+    DBOS.listen_queues(queues)
     DBOS.launch()
-    DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
+    for queue in queues:
+        DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=0.5)
     say(f"ready: worker on {context.base.card.name}, recipe {context.recipe.name}, queue {make_url(url)!r}")
     client = open_queue(url)
     try:
         while not stop.wait(0.5):
-            if once and not client.list_workflows(status=["ENQUEUED", "PENDING"], limit=1):
+            if once and not client.list_workflows(status=["ENQUEUED", "PENDING"], queue_name=queues, limit=1):
                 break
     finally:
         client.destroy()
@@ -264,16 +269,16 @@ def _ended(context: JobContext, job: Job, steps: Callable[[], TrainingResult]) -
         return steps()
     except BadSignature as error:
         log.error("%s is refused: %s", job.digest[:8], error)
-        context.report(job.digest, Progress(phase="done", message=str(error)))
+        context.report(job.id, Progress(phase="done", message=str(error)))
         return TrainingResult(status="failed", adapter=None, reason=str(error), unsigned=True)
     except (TrainingError, StorageError, AgentError) as error:
         log.warning("%s: %s", job.digest[:8], error, exc_info=True)
-        context.report(job.digest, Progress(phase="done", message=str(error)))
+        context.report(job.id, Progress(phase="done", message=str(error)))
         return TrainingResult(status="failed", adapter=None, reason=str(error))
     except Exception as error:
         log.exception("%s: unexpected error in the training worker", job.digest[:8])
         message = f"unexpected error in the training worker: {error!r}"
-        context.report(job.digest, Progress(phase="done", message=message))
+        context.report(job.id, Progress(phase="done", message=message))
         raise
 
 
@@ -346,6 +351,7 @@ def open_context(settings: Settings, say: Callable[[str], None], *, quick: bool 
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),
         report=ProgressReporter(home / "outbox", say),
+        models=settings.models,
     )
 
 
@@ -379,20 +385,20 @@ class ProgressReporter:
         self._folder = folder
         self._say = say
         self._clock = clock
-        self._last: tuple[Digest, str] | None = None
+        self._last: tuple[str, str] | None = None
         self._written_at = self._logged_at = float("-inf")
 
-    def __call__(self, digest: Digest, progress: Progress) -> None:
+    def __call__(self, job: str, progress: Progress) -> None:
         """Reports progress, unless the last report was too recent; a new phase is always reported."""
         now = self._clock()
-        new_phase = self._last != (digest, progress.phase)
-        self._last = (digest, progress.phase)
+        new_phase = self._last != (job, progress.phase)
+        self._last = (job, progress.phase)
         if new_phase or now - self._written_at >= 0.5:
-            report_progress(self._folder, digest, progress)
+            report_progress(self._folder, job, progress)
             self._written_at = now
         if new_phase or now - self._logged_at >= 5.0:
             count = f" {progress.done}/{progress.total}" if progress.total else ""
-            self._say(f"{digest[:8]}: {progress.phase}{count} {progress.message}".rstrip())
+            self._say(f"{job[:8]}: {progress.phase}{count} {progress.message}".rstrip())
             self._logged_at = now
 
 

@@ -23,6 +23,8 @@ from api.cli import (
     feedback,
     gaps,
     grants,
+    growth,
+    growth_plan,
     init,
     interactions,
     keys,
@@ -77,6 +79,8 @@ app.command("week")(week.week)
 app.command("mcp")(mcp.mcp)
 app.command("feedback")(feedback.feedback)
 models.app.command("study")(study.study)
+models.app.command("grow")(growth.grow)
+models.app.command("plan")(growth_plan.plan)
 app.add_typer(models.app, name="models", help="Adopt base models and choose the one in use.")
 app.add_typer(
     annotate.app,

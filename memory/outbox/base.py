@@ -12,7 +12,7 @@ from pydantic import Field
 from memory.records.base import Digest, Record
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
-from memory.records.runs import Job, JobKind
+from memory.records.runs import Growth, Job, JobKind
 from memory.tracing import traceparent
 
 Phase = Literal["waiting", "preparing", "training", "measuring", "registering", "done"]
@@ -106,7 +106,7 @@ class Outbox(Protocol):
         ...
 
 
-def job_of(record: Curriculum | PreferenceSet, run_id: str) -> Job:
+def job_of(record: Curriculum | PreferenceSet, run_id: str, growth: Growth | None = None) -> Job:
     """The training job of a record."""
     kind: JobKind = "lesson" if isinstance(record, Curriculum) else "preferences"
     return Job(
@@ -115,4 +115,5 @@ def job_of(record: Curriculum | PreferenceSet, run_id: str) -> Job:
         run_id=run_id,
         kind=kind,
         traceparent=traceparent(),
+        growth=growth,
     )

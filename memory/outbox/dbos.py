@@ -17,7 +17,7 @@ from memory.outbox.files import delete, digests, preference_digests, progress_pa
 from memory.records.base import Digest
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
-from memory.records.runs import Job, JobKind
+from memory.records.runs import Growth, Job, JobKind, job_id
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
@@ -47,14 +47,16 @@ def _queue_errors(what: str = "the training queue") -> Iterator[None]:
 
 
 class DbosOutbox:
-    """The outbox over a folder and a DBOS queue. The workflow id is the digest, so nothing trains twice.
+    """The outbox over a folder and a DBOS queue. The workflow id is the job's, so nothing trains twice.
 
     Every method raises StoreUnavailable if the queue or the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, database_url: str) -> None:
-        """Opens the queue, and creates it if missing. Raises StoreUnavailable."""
+    def __init__(self, folder: Path, database_url: str, *, growth: Growth | None = None) -> None:
+        """Opens the queue, and creates it if missing. With `growth`, jobs and results are those of what moves
+        to that base model. Raises StoreUnavailable."""
         self._folder = folder
+        self._growth = growth
         self._client = open_queue(database_url)
 
     async def publish(self, record: Curriculum | PreferenceSet) -> Digest:
@@ -67,20 +69,20 @@ class DbosOutbox:
     @_queue_errors()
     def _submit(self, record: Curriculum | PreferenceSet, run_id: str) -> Job:
         publish(self._folder, record)
-        job = job_of(record, run_id)
+        job = job_of(record, run_id, self._growth)
         # Else two that see a failed job, also in other processes, would both delete and queue it.
         with file_lock(self._folder / ".submit.lock"):
             status = self._status(job.digest)
             if status is not None and _produced_no_adapter(status):
-                self._client.delete_workflow(job.digest)
+                self._client.delete_workflow(job.id)
                 status = None
             if status is None:
-                progress_path(self._folder, job.digest).unlink(missing_ok=True)
+                progress_path(self._folder, job.id).unlink(missing_ok=True)
                 self._client.enqueue(
                     {
                         "workflow_name": WORKFLOW,
-                        "queue_name": QUEUE,
-                        "workflow_id": job.digest,
+                        "queue_name": QUEUE if job.growth is None else queue_onto(job.growth.onto),
+                        "workflow_id": job.id,
                         "app_version": VERSION,
                     },
                     job.model_dump(mode="json"),
@@ -111,7 +113,8 @@ class DbosOutbox:
         if await asyncio.to_thread(self._status, digest) is None:
             raise _not_submitted(digest)
         try:
-            text = progress_path(self._folder, digest).read_text(encoding="utf-8")
+            path = progress_path(self._folder, job_id(digest, self._growth))
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return Progress(phase="waiting", message="waiting for a training worker")
         return Progress.model_validate_json(text)
@@ -142,7 +145,7 @@ class DbosOutbox:
 
     @_queue_errors()
     def _status(self, digest: Digest) -> Mapping[str, object] | None:
-        workflows = self._client.list_workflows(workflow_ids=[digest])
+        workflows = self._client.list_workflows(workflow_ids=[job_id(digest, self._growth)])
         if not workflows:
             return None
         (workflow,) = workflows
@@ -151,6 +154,11 @@ class DbosOutbox:
     def close(self) -> None:
         """Closes the connections to the queue."""
         self._client.destroy()
+
+
+def queue_onto(base: Digest) -> str:
+    """The queue of what moves to this base model; its workers take jobs from it and from `QUEUE`."""
+    return f"{QUEUE}-{base[:16]}"
 
 
 def _as_mapping(workflow: "WorkflowStatus") -> Mapping[str, object]:

@@ -117,11 +117,11 @@ def _path(folder: Path, digest: Digest, record: type) -> Path:
     return folder / f"{digest}{_KINDS[record].ending}"
 
 
-def progress_path(folder: Path, digest: Digest) -> Path:
-    """The file with a job's progress, written by the worker."""
-    return folder / "progress" / f"{digest}.json"
+def progress_path(folder: Path, job: str) -> Path:
+    """The file with the progress of the job with this id, written by the worker."""
+    return folder / "progress" / f"{job}.json"
 
 
-def report_progress(folder: Path, digest: Digest, progress: Progress) -> None:
+def report_progress(folder: Path, job: str, progress: Progress) -> None:
     """Writes a job's progress; called by the worker."""
-    write_atomically(progress_path(folder, digest), progress.model_dump_json())
+    write_atomically(progress_path(folder, job), progress.model_dump_json())

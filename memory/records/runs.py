@@ -5,6 +5,8 @@ from typing import Literal
 from memory.records.base import AdapterName, Digest, Domain, Record
 
 JobKind = Literal["lesson", "preferences"]
+Lever = Literal["curriculum", "distillation"]
+"""What a growth job teaches: the curriculum alone, or with it the distributions of the source's adapter."""
 
 
 class Approval(Record):
@@ -17,6 +19,16 @@ class Approval(Record):
     """Of the lessons that were shown to them; empty if they did not say."""
 
 
+class Growth(Record):
+    """What a lesson is taught for that moves from one base model to another."""
+
+    onto: Digest
+    """The base model that is to learn it; other workers leave the job alone."""
+    source: Digest
+    """The base model whose live adapter has learned it."""
+    lever: Lever = "curriculum"
+
+
 class Job(Record):
     """A training job as it is queued; the worker reads what it trains from the outbox by its digest."""
 
@@ -27,6 +39,18 @@ class Job(Record):
     kind: JobKind = "lesson"
     traceparent: str | None = None
     """The span that asked for it; None where no traces are recorded."""
+    growth: Growth | None = None
+    """Of a lesson that moves to another base model; None for one that the served base model learns."""
+
+    @property
+    def id(self) -> str:
+        """Names the job in the queue: what it trains is trained once, and once on each base it grows onto."""
+        return job_id(self.digest, self.growth)
+
+
+def job_id(digest: Digest, growth: Growth | None) -> str:
+    """The name of the job that trains what has this digest."""
+    return digest if growth is None else f"{digest}.{growth.onto[:16]}"
 
 
 class Lesson(Record):
