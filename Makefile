@@ -17,7 +17,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format faults soak bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night bench-capacity gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
+.PHONY: help setup demo run test check unit format faults soak bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night bench-grow bench-capacity gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-online: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the online loop with a simu
 bench-night: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the night; writes to docs/results (DATA=folder; PARTS=scorer,revision,locomo,fortnight,scale; CONVERSATIONS=26,30; NIGHTS=6; QUESTIONS=20; QUICK=1; FRESH=1)
 	@.venv/bin/uv pip install --quiet --python $(PY) -r pyproject.toml --extra ray || echo "Ray cannot be installed: the part scale will not be measured"
 	@$(TRAINING) $(PY) -m benchmarks.night --data $(DATA) $(if $(PARTS),--parts $(PARTS)) $(if $(CONVERSATIONS),--conversations $(CONVERSATIONS)) $(if $(NIGHTS),--nights $(NIGHTS)) $(if $(QUESTIONS),--questions $(QUESTIONS)) $(if $(MODEL),--model $(MODEL)) $(if $(QUICK),--quick) $(if $(FRESH),--fresh)
+
+bench-grow: $(STAMP) $(DEFAULT_MODEL) ## Benchmark growing from one base model to another; writes to docs/results (DATA=folder with squad; FROM=smollm2-135m; TO=gemma-3-270m)
+	@$(TRAINING) $(PY) -m benchmarks.grow --data $(DATA) $(if $(FROM),--source $(FROM)) $(if $(TO),--target $(TO))
 
 bench-capacity: $(STAMP) $(DEFAULT_MODEL) ## Plan what so many users need from the other results; writes to docs/results (USERS=1000000)
 	@$(PY) -m benchmarks.capacity $(if $(USERS),--users $(USERS))

@@ -14,14 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.growth.records import GrowthReport
-    from agent.growth.transfer import Growing, Watch
     from agent.models.store import AddedModel
     from agent.settings import Settings
     from memory.database.database import Database
-    from memory.outbox.base import Outbox
     from memory.records.adapters import Adapter
-    from memory.records.base import Digest
-    from memory.records.runs import Lever
 
 FOLDER = "growth"
 """Subfolder of the home folder for reports, and the answers that models gave."""
@@ -57,6 +53,7 @@ def grow(
     from agent.growth.transfer import check_models
     from agent.growth.transfer import grow as grow_onto
     from agent.settings import SHARED
+    from api.supervisor.growth import growing_of
     from memory.errors import StorageError
     from memory.outbox.dbos import DbosOutbox
     from memory.records.runs import Growth
@@ -73,7 +70,7 @@ def grow(
             outbox = DbosOutbox(configuration.path("outbox"), configuration.training_url, growth=growth)
             with closing(outbox), _watch(quiet=as_json) as watch:
                 promoting = _audited(database, heads)
-                growing = _growing(configuration, models, lever, folder, outbox, watch, promoting)
+                growing = growing_of(configuration, models, lever, folder, outbox, watch, promoting)
                 return await grow_onto(growing, domain)
 
         report = with_database(work)
@@ -99,58 +96,6 @@ def _studied(configuration: "Settings", name: str) -> "AddedModel":
     store = ModelStore(configuration.models)
     found = store.find(name) or name
     return AddedModel(name=found, folder=store.path(found), card=store.card(found))
-
-
-def _growing(
-    configuration: "Settings",
-    models: "tuple[AddedModel, AddedModel]",
-    lever: "Lever",
-    folder: Path,
-    outbox: "Outbox",
-    watch: "Watch",
-    promoting: "Callable[[Adapter], AbstractAsyncContextManager[None]]",
-) -> "Growing":
-    from agent.engines.local import LocalEngine
-    from agent.growth.transfer import Growing
-    from api.supervisor.components import worker
-    from api.supervisor.growth_worker import growth_worker
-    from memory.adapters.mlflow import MlflowAdapterRegistry
-
-    home, (source, target) = configuration.home.resolve(), models
-    command = worker(configuration.model_copy(update={"model": target.name})).command
-    return Growing(
-        source=source,
-        target=target,
-        source_adapters=MlflowAdapterRegistry(home, base=source.card.digest),
-        target_adapters=MlflowAdapterRegistry(home, base=target.card.digest),
-        outbox=outbox,
-        unapproved=_unapproved(home),
-        open_engine=lambda model: LocalEngine.open(model.folder, model.card.template),
-        worker=lambda: growth_worker(configuration, target, command, folder / "worker.log"),
-        promoting=promoting,
-        folder=folder,
-        watch=watch,
-        lever=lever,
-        run_id=f"grow-{source.name}-{target.name}"[:100],
-    )
-
-
-def _unapproved(home: Path) -> "Callable[[Digest], str | None]":
-    from memory.errors import BadSignature
-    from memory.outbox.approvals import check_approval
-    from memory.signatures import FOLDER as KEYS
-    from memory.signatures import SigningKeys
-
-    keys = SigningKeys(home / KEYS)
-
-    def reason(digest: "Digest") -> str | None:
-        try:
-            check_approval(keys, home / "outbox", digest)
-        except BadSignature as error:
-            return str(error)
-        return None
-
-    return reason
 
 
 def _audited(database: "Database", heads: Path) -> "Callable[[Adapter], AbstractAsyncContextManager[None]]":

@@ -18,17 +18,13 @@ from agent.errors import GrowthRefused
 from agent.growth.transfer import Growing, grow
 from agent.models.store import AddedModel
 from agent.settings import Settings
+from api.supervisor.growth import unapproved
 from api.supervisor.growth_worker import growth_worker, running_worker
 from memory.adapters.mlflow import MlflowAdapterRegistry
-from memory.errors import BadSignature
-from memory.outbox.approvals import check_approval
 from memory.outbox.dbos import DbosOutbox
 from memory.outbox.files import publish
 from memory.records.adapters import Adapter
-from memory.records.base import Digest
 from memory.records.runs import Growth, Job
-from memory.signatures import FOLDER as KEYS
-from memory.signatures import SigningKeys
 from tests.faults.perfect_student import AdapterEngine, base_script
 from tests.support.adapters import fact
 from tests.support.approvals import approve
@@ -88,14 +84,7 @@ def place(tmp_path: Path) -> Place:
 @asynccontextmanager
 async def growing(place: Place, watch: Shown) -> AsyncIterator[Growing]:
     growth = Growth(source=place.small.card.digest, onto=place.large.card.digest)
-    outbox, keys = place.outbox(growth), SigningKeys(place.home / KEYS)
-
-    def unapproved(digest: Digest) -> str | None:
-        try:
-            check_approval(keys, place.home / "outbox", digest)
-        except BadSignature as error:
-            return str(error)
-        return None
+    outbox = place.outbox(growth)
 
     @asynccontextmanager
     async def promoting(_: Adapter) -> AsyncIterator[None]:
@@ -107,7 +96,7 @@ async def growing(place: Place, watch: Shown) -> AsyncIterator[Growing]:
         source_adapters=place.registry(place.small),
         target_adapters=place.registry(place.large),
         outbox=outbox,
-        unapproved=unapproved,
+        unapproved=unapproved(place.home),
         open_engine=lambda model: AdapterEngine(base_script(open_base_model(model.folder))),
         worker=lambda: place.worker(place.large),
         promoting=promoting,
