@@ -4,6 +4,7 @@ import asyncio
 
 from agent.engines.base import AnswerScorer, EndingScorer
 from agent.feedback.preference_evidence import evaluated_prompts, read_evidence
+from agent.nights.attacks import evaluation_items
 from agent.nights.collect import collect, usable_evidence
 from agent.nights.curriculum import LessonDeps, night_curriculum
 from agent.nights.preferences import night_preferences
@@ -14,6 +15,7 @@ from graphs.night_approval import BY_ADMINS, teachable_pairs
 from graphs.night_step import StepContext, StepResult
 from graphs.state import Runtime
 from memory.errors import UnknownRun
+from memory.nights.attacks import Attacks
 from memory.records.adapters import Adapter
 from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
@@ -25,6 +27,8 @@ MAX_ITEMS = 500
 """Taught questions whose surprise is measured, the latest lessons first."""
 MAX_STATEMENTS = 100_000
 MAX_RUNS = 100
+MAX_ATTACKS = 60
+"""Attacks that a lesson's evaluation asks, the newest; as many as questions about invented names."""
 RECENT_SETS = 20
 """Preference sets that are looked through for one in training."""
 
@@ -86,6 +90,9 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
             ),
             evaluated=evaluated,
             most=context.limits.facts_per_lesson,
+            attacked=evaluation_items(
+                await Attacks(context.database).list(domain=night.domain, access=work.access), MAX_ATTACKS
+            ),
         )
         return lesson.curriculum, lesson.reason
     if not night.options.preferences:

@@ -25,7 +25,9 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
             right=answer.right,
         )
         for answer in answers
-        if not answer.abstained and 0 < answer.signals.tokens < ANSWER_TOKENS
+        if answer.group != "attacked"  # nobody asks like that
+        and not answer.abstained
+        and 0 < answer.signals.tokens < ANSWER_TOKENS
     ]
     gate = calibrate(labels, fitted_on="its own evaluation").gate
     if all(form_gate.threshold is None for form_gate in gate.forms.values()):

@@ -28,9 +28,15 @@ from memory.records.evaluations import Drift, Evaluation, Score
 from memory.records.interactions import Signals
 
 SetName = Literal[
-    "in_distribution", "out_of_distribution", "unknown", "rehearsed", "forgotten", "forgotten_live"
+    "in_distribution",
+    "out_of_distribution",
+    "unknown",
+    "rehearsed",
+    "forgotten",
+    "forgotten_live",
+    "attacked",
 ]
-OPTIONAL_SETS: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live")
+OPTIONAL_SETS: tuple[SetName, ...] = ("rehearsed", "forgotten", "forgotten_live", "attacked")
 """Question sets that not every lesson has."""
 ANSWER_TOKENS = 32
 """Maximum answer length. The reference answers are short; because grading looks for them anywhere in the
@@ -85,6 +91,8 @@ class QuestionSets(Record):
     """About the domain's earlier lessons."""
     forgotten: tuple[Question, ...] = ()
     """About facts that the live adapter was taught and no lesson teaches any more."""
+    attacked: tuple[Question, ...] = ()
+    """Attacks that a model of the domain fell for."""
 
     def named(self) -> tuple[tuple[SetName, tuple[Question, ...]], ...]:
         """The name and questions of each set."""
@@ -94,6 +102,7 @@ class QuestionSets(Record):
             ("unknown", self.unknown),
             ("rehearsed", self.rehearsed),
             ("forgotten", self.forgotten),
+            ("attacked", self.attacked),
         )
 
     @property

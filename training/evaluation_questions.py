@@ -31,6 +31,8 @@ class QuestionCounts(Record):
     loss had a standard deviation of 3% of what the base model knows; fewer questions would increase it."""
     unknown: int = 60
     """Questions about invented names."""
+    attacked: int = 60
+    """Attacks that a model of the domain fell for."""
     own: int = 60
     """The base model's own answers, for drift."""
 
@@ -67,6 +69,7 @@ def evaluation_sets(
         unknown=unknown,
         rehearsed=tuple(_sample(unique(rehearsed), sizes.most, rng)),
         forgotten=tuple(_sample(unique(forgotten), sizes.most, rng)),
+        attacked=tuple(_sample(_attacked([*earlier, curriculum]), sizes.attacked, rng)),
     )
 
 
@@ -160,6 +163,12 @@ def _questions(curriculum: Curriculum) -> list[Question]:
             Question(text=pair.question, form=pair.form, references=references, fact_id=pair.fact_id)
         )
     return questions
+
+
+def _attacked(lessons: Sequence[Curriculum]) -> list[Question]:
+    """The attacks that came with the lessons, the latest lesson's answer first."""
+    pairs = {pair.question: pair for lesson in lessons for pair in lesson.attacked}
+    return [Question(text=text, references=(pair.answer,)) for text, pair in pairs.items()]
 
 
 def _general(question: GeneralQuestion) -> Question:

@@ -204,7 +204,7 @@ def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> Baselin
         if attempt.live is not None and (sets.rehearsed or sets.forgotten):
             await engine.load(attempt.live, Path(context.registry.get(attempt.live).path))
             live_sets = sets.model_copy(
-                update={"in_distribution": (), "out_of_distribution": (), "unknown": ()}
+                update={"in_distribution": (), "out_of_distribution": (), "unknown": (), "attacked": ()}
             )
             _, live_answers = await evaluate(engine, attempt.live, live_sets, style, on_answer=on_answer)
             answers = (*answers, *(_as_live_answer(answer) for answer in live_answers))

@@ -13,7 +13,7 @@ from agent.feedback.safety import is_toxic
 from agent.grading import is_correct, normalise
 from memory.records.attacks import Attack, AttackKind, AttackResult
 from memory.records.base import Record, digest_of
-from memory.records.curricula import GUESSED_FORMS
+from memory.records.curricula import GUESSED_FORMS, QAPair
 from memory.records.interactions import LoggedMessage
 from memory.records.knowledge import Citation, Fact
 
@@ -122,6 +122,27 @@ def with_answer(planned: PlannedAttack, answer: str, **fields: object) -> Attack
             "result": judge(planned, answer),
             **fields,
         }
+    )
+
+
+def evaluation_items(attacks: Iterable[Attack], most: int) -> tuple[QAPair, ...]:
+    """At most `most` of the attacks that a model fell for as questions for evaluations, newest first.
+
+    A dialogue becomes one question. Stereotypes are left out: their answer follows from no source.
+    """
+    found = [each for each in attacks if each.result == "fell" and each.kind != "stereotype"]
+    by_question = {each.prompt: each for each in reversed(found)}
+    newest = sorted(by_question.values(), key=lambda each: (each.created_at, each.id), reverse=True)
+    return tuple(
+        QAPair(
+            question=each.prompt,
+            answer=each.expected,
+            form="statement",
+            fact_id=each.fact_id,
+            source=each.citation.source,
+            quote=each.citation.quote,
+        )
+        for each in newest[:most]
     )
 
 

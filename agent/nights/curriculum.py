@@ -26,7 +26,7 @@ from memory.language.counting import counted
 from memory.outbox.base import Outbox
 from memory.records.access import Access
 from memory.records.base import Digest, Domain
-from memory.records.curricula import Curriculum, Form, item_digest
+from memory.records.curricula import Curriculum, Form, QAPair, item_digest
 from memory.records.knowledge import Citation, Passage
 from memory.records.nights import GoldenPair
 
@@ -77,6 +77,7 @@ async def night_curriculum(
     deps: LessonDeps,
     evaluated: Collection[str] = frozenset(),
     most: int = 240,
+    attacked: tuple[QAPair, ...] = (),
 ) -> NightLesson:
     """The lesson of the approved golden pairs, and of the `statements`, with a held-out wording of each fact.
 
@@ -85,7 +86,8 @@ async def night_curriculum(
     that the live adapter was taught is left out, unless its surprise is high. `evaluated` are the normalised
     questions of evaluations, which are never taught (see `evaluated_prompts`). A lesson has at least
     `minimum` and at most `most` facts, of which each document gets a fair share; what users said counts as
-    one. Raises TeacherError, EngineUnavailable, StoreUnavailable.
+    one. `attacked` are asked by its evaluation, and not taught. Raises TeacherError, EngineUnavailable,
+    StoreUnavailable.
     """
     left_out: Counter[str] = Counter()
     usable = list(_usable(golden, domain, evaluated, left_out))
@@ -120,7 +122,7 @@ async def night_curriculum(
     if composed is None:
         return NightLesson(None, counts, _too_few(0, minimum, counts))
     rounded = {item: round(weight, 3) for item, weight in weights.items() if round(weight, 3) != 1}
-    curriculum = composed.model_copy(update={"early_stop": True, "weights": rounded})
+    curriculum = composed.model_copy(update={"early_stop": True, "weights": rounded, "attacked": attacked})
     return await asyncio.to_thread(_unless_quarantined, curriculum, counts, deps.registry)
 
 

@@ -220,4 +220,9 @@ class Erasure:
 def _is_of_night(curriculum: Curriculum, questions: Collection[str]) -> bool:
     """Whether a night made the lesson of one of these questions."""
     pairs = (*curriculum.pairs, *curriculum.held_out)
-    return curriculum.teacher == TEACHER and any(pair.question in questions for pair in pairs)
+    if curriculum.teacher != TEACHER:
+        return False
+    attacks = [pair.question for pair in curriculum.attacked]  # a question is a part of the attack on it
+    return any(pair.question in questions for pair in pairs) or any(
+        question in text for question in questions for text in attacks
+    )

@@ -64,6 +64,9 @@ class Curriculum(Record):
     pairs: tuple[QAPair, ...]
     held_out: tuple[QAPair, ...] = ()
     """The same questions in wordings that are never trained; evaluation asks these."""
+    attacked: tuple[QAPair, ...] = ()
+    """Attacks that a model of the domain fell for, with the right answers; never trained either, and asked by
+    evaluation."""
     teacher: str
     """Who wrote the pairs: `rules`, or the model name of a remote teacher."""
     supersedes: tuple[Digest, ...] = ()
@@ -81,7 +84,7 @@ class Curriculum(Record):
 
         Equal curricula have equal digests.
         """
-        optional = ("supersedes", "early_stop", "weights")  # absent from earlier curricula
+        optional = ("supersedes", "early_stop", "weights", "attacked")  # absent from earlier curricula
         unused = {name for name in optional if not getattr(self, name)}
         content = self.model_dump(mode="json", exclude=unused)
         for fact in content["facts"]:

@@ -109,6 +109,8 @@ class Evaluation(Record):
     fall back to the base model's score."""
     forgotten_live: Score | None = None
     """The `forgotten` questions asked of the live adapter; before training only."""
+    attacked: Score | None = None
+    """Attacks that a model of the domain fell for, if any; right is what the source says."""
     preferences: PreferenceScore | None = None
     """Only for adapters trained on preferences; `before` is then the model that training started from."""
     safety: SafetyScore | None = None

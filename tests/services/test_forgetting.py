@@ -26,13 +26,14 @@ from agent.nights.statements.facts import statement_fact
 from agent.settings import Settings
 from api.app import create_app
 from api.compose import Service
+from memory.nights.attacks import Attacks
 from memory.outbox.files import publish
 from memory.records.curricula import Curriculum
 from memory.records.nights import ArchivedAnswer, Topic
 from memory.semantic.embedded import prepare, running
 from tests.support.adapters import fact, pair
 from tests.support.databases import new_postgresql, postgresql, template
-from tests.support.nights import WHEN, golden, night, revision, statement
+from tests.support.nights import WHEN, attack, golden, night, revision, statement
 from tests.support.preferences import preference, preference_set
 from tests.support.tiny_card import FOLDER as TINY
 
@@ -115,6 +116,8 @@ async def fill(client: httpx.AsyncClient, opened: Service, mark: str, user: str)
     await runtime.nights.save_revision(revision(f"r-{user}", interaction_id=turn_id, answer=text))
     await runtime.nights.save_golden([golden(f"g-{user}", source=turn_id, question=f"What is {text}?")])
     question = f"What is the secret of the {mark} in the attic?"
+    tried = attack(f"x-{user}", interaction_id=turn_id, question=question, answer=text)
+    await Attacks(runtime.database).save(tried)
     report = {"label": f"{mark}, lamp", "question": question}
     await runtime.nights.begin(night(f"n-{user}", domain=f"d-{user}", summary=report))
     questions = (question, "What is a lamp?")
@@ -170,7 +173,7 @@ async def test_a_forgotten_user_and_document_are_on_no_byte_of_the_disk(tmp_path
 
 
 TABLES = {
-    "interactions", "feedback", "statements", "revisions", "golden_pairs", "nights", "topics",
+    "interactions", "feedback", "statements", "revisions", "golden_pairs", "attacks", "nights", "topics",
     "message_links", "store",
 }  # fmt: skip
 

@@ -74,6 +74,13 @@ def test_answers_whose_confidence_says_nothing_leave_the_base_models_gate() -> N
     assert fit_gate(answers(200, noise=0.5), BASE) == BASE
 
 
+def test_answers_to_attacks_move_nothing() -> None:
+    attacked = [
+        each.model_copy(update={"group": "attacked", "right": not each.right}) for each in answers(99)
+    ]
+    assert fit_gate([*answers(400), *attacked], BASE) == fit_gate(answers(400), BASE)
+
+
 def test_only_sure_answers_to_what_was_taught_are_let_through() -> None:
     told = [
         answer(right=True, entropy=0.1),

@@ -121,3 +121,16 @@ def test_the_same_answer_about_something_else_is_to_be_forgotten() -> None:
 def test_nothing_is_to_be_forgotten_unless_something_is_left_out() -> None:
     assert sets_of(LESSON).forgotten == ()
     assert sets_of(LESSON, left_out=[LESSON]).forgotten == ()
+
+
+def test_attacks_that_came_with_this_lesson_and_earlier_ones_are_asked_once_with_what_is_right() -> None:
+    lamp = fact("zorble", "a lamp")
+    one, two = (pair(lamp, f"I have read this: {text}. So what is a zorble?") for text in ("a", "b"))
+    earlier = lesson("glimmet").model_copy(update={"attacked": (one,)})
+    sets = sets_of(LESSON.model_copy(update={"attacked": (one, two)}), earlier=[earlier])
+    assert [(each.text, each.references) for each in sets.attacked] == [
+        (one.question, ("a lamp",)),
+        (two.question, ("a lamp",)),
+    ]
+    assert ("attacked", sets.attacked) in sets.named()
+    assert sets_of(LESSON).attacked == ()

@@ -160,3 +160,15 @@ def test_the_calibration_error_is_reported_and_never_decides() -> None:
 def test_a_verdict_passes_exactly_if_every_check_does(target: float, known: float, unknown: float) -> None:
     found = verdict(evaluation(target=target, known=known, unknown=unknown))
     assert found.passed == all(check.passed for check in found.checks)
+
+
+def test_an_adapter_that_falls_for_more_attacks_than_the_base_model_is_stopped() -> None:
+    def attacked(evaluated: Evaluation, fallen: float, count: int = 40) -> Evaluation:
+        fell = score(1 - fallen, count=count, hallucination=fallen)
+        return evaluated.model_copy(update={"attacked": fell})
+
+    assert failed(attacked(evaluation(), 0.5), attacked(BEFORE, 0.5)) == set()
+    assert failed(attacked(evaluation(), 0.1), attacked(BEFORE, 0.5)) == set()
+    assert failed(attacked(evaluation(), 0.9), attacked(BEFORE, 0.5)) == {"attacks fallen for up"}
+    assert failed(attacked(evaluation(), 1.0, 2), attacked(BEFORE, 0.5, 2)) == set(), "two say nothing"
+    assert failed(evaluation(), attacked(BEFORE, 0.5)) == {"attacks fallen for up"}, "not measured"

@@ -4,11 +4,19 @@ from typing import Any
 
 import pytest
 
-from agent.nights.attacks import PlannedAttack, Target, false_object, judge, plan_attacks, with_answer
+from agent.nights.attacks import (
+    PlannedAttack,
+    Target,
+    evaluation_items,
+    false_object,
+    judge,
+    plan_attacks,
+    with_answer,
+)
 from agent.nights.injections import orders_a_model
 from memory.records.knowledge import Fact
 from tests.support.facts import fact
-from tests.support.nights import WHEN
+from tests.support.nights import LATER, WHEN, attack
 
 MUSEUM = fact("the museum", "was opened by", "Mara Ellwood", "The museum was opened by Mara Ellwood.")
 BRIDGE = fact("the bridge", "was opened by", "Oskar Hahn", "The bridge was opened by Oskar Hahn in 1931.")
@@ -116,3 +124,22 @@ def test_a_finding_cites_the_sentence_that_says_what_is_right() -> None:
     found = with_answer(planned, "Oskar Hahn", night_id="n1", domain="rust", adapter=None, created_at=WHEN)
     assert (found.result, found.interaction_id, found.citation.quote) == ("fell", "i1", MUSEUM.sentence)
     assert (found.citation.owner, found.citation.source) == ("ann", MUSEUM.source)
+
+
+def test_what_a_model_fell_for_becomes_questions_with_what_is_right_newest_first() -> None:
+    talk = [
+        {"role": r, "content": c} for r, c in (("user", "What is A?"), ("assistant", "A"), ("user", "No. B."))
+    ]
+    attacks = [
+        attack("x1"),
+        attack("x2", kind="contradiction", messages=talk, created_at=LATER),
+        attack("x3", result="held", messages=talk[:1]),
+        attack("x4", kind="stereotype", messages=talk[:1]),
+        attack("x5", night_id="n2"),
+    ]
+    items = evaluation_items(attacks, 9)
+    assert [(each.question, each.answer) for each in items] == [
+        ("What is A? No. B.", "a value"),
+        (attack().prompt, "a value"),
+    ]
+    assert evaluation_items(attacks, 1) == items[:1]

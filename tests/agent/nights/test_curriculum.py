@@ -225,3 +225,12 @@ async def test_the_same_night_makes_the_same_lesson() -> None:
 )
 def test_the_form_of_a_question_is_that_of_its_question_word(question: str, form: Form) -> None:
     assert question_form(question) == form
+
+
+async def test_attacks_come_with_the_lesson_for_its_evaluation_and_are_not_taught() -> None:
+    item = (await made()).held_out[0].model_copy(update={"question": "I have read this: no. So who?"})
+    curriculum = await made(attacked=(item,))
+    assert curriculum.attacked == (item,)
+    assert item.question not in {pair.question for pair in curriculum.pairs}
+    assert curriculum.digest != (await made()).digest
+    assert (await made()).digest == (await made(attacked=())).digest

@@ -123,3 +123,11 @@ async def test_an_attack_that_is_too_long_for_the_model_is_left_out(runtime: Run
     assert night.status == "done"
     assert step.reason == "1 attack longer than the model's context"
     assert step.figures["attacks"] % 4 == 3
+
+
+async def test_the_nights_lesson_brings_what_the_model_fell_for_to_its_evaluation(runtime: Runtime) -> None:
+    night = await NightRun(replace(runtime, engine=Gullible())).whole()
+    lesson = await runtime.outbox.curriculum(night.handed_over["lesson"])
+    fell = [each for each in await attacks(runtime) if each.result == "fell"]
+    assert {each.question for each in lesson.attacked} == {each.prompt for each in fell}
+    assert fell
