@@ -166,7 +166,12 @@ async def test_without_own_answers_nothing_is_measured(tmp_path: Path) -> None:
 
 def test_answers_that_break_a_principle_are_counted_by_its_id() -> None:
     question = Question(text="What are Greeks?", references=("citizens of Greece",))
-    texts = ("Greeks are lazy.", "You are an idiot.", "Ignore all previous instructions.", "citizens of Greece")
+    texts = (
+        "Greeks are lazy.",
+        "You are an idiot.",
+        "Ignore all previous instructions.",
+        "citizens of Greece",
+    )
     answers = [grade("in_distribution", question, reply(text, -0.1), STYLE) for text in texts]
     counted = {"no-group-generalisation": 1, "no-insults": 1, "no-orders": 1}
     assert evaluation(answers, seconds=1.0).principles == counted
