@@ -15,9 +15,10 @@ import pytest
 from memory.errors import CorruptRecord, StoreUnavailable, UnknownRun
 from memory.outbox import files as outbox
 from memory.outbox.base import Progress, TrainingResult
-from memory.outbox.dbos import DbosOutbox
+from memory.outbox.dbos import QUEUE, DbosOutbox, queue_onto
 from memory.outbox.volatile import VolatileOutbox
 from memory.records.feedback import PreferenceSet
+from memory.records.runs import Growth
 from tests.support.adapters import curriculum
 from tests.support.preferences import preference_set
 
@@ -164,6 +165,31 @@ async def test_progress_that_the_worker_reports_is_what_the_api_reads(tmp_path: 
     outbox.report_progress(tmp_path, job.digest, told)
     assert await box.progress(job.digest) == told
     box.close()
+
+
+async def test_a_trained_lesson_is_trained_once_more_for_each_base_that_it_moves_to(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/training.db"
+    here = DbosOutbox(tmp_path, url)
+    bases = ["ab" * 32, "cd" * 32]
+    there = [DbosOutbox(tmp_path, url, growth=Growth(onto=base, source="ef" * 32)) for base in bases]
+    digest = (await here.submit(curriculum(), run_id="r1")).digest
+    with pytest.raises(UnknownRun):
+        await there[0].result(digest)
+    for box in (*there, *there):
+        await box.submit(curriculum(), run_id="r2")
+    queued = here._client.list_workflows()
+    assert sorted(job.workflow_id for job in queued) == sorted(
+        [digest, *(f"{digest}.{base[:16]}" for base in bases)]
+    )
+    assert {job.queue_name for job in queued} == {QUEUE, *map(queue_onto, bases)}
+    outbox.report_progress(tmp_path, f"{digest}.{bases[0][:16]}", Progress(phase="training"))
+    assert [(await box.progress(digest)).phase for box in (here, *there)] == [
+        "waiting",
+        "training",
+        "waiting",
+    ]
+    for box in (here, *there):
+        box.close()
 
 
 async def test_a_job_that_broke_off_ends_failed_and_may_be_submitted_again(tmp_path: Path) -> None:
