@@ -86,7 +86,7 @@ async def test_a_live_adapter_that_the_worker_did_not_sign_stays_out_and_is_note
     runtime: Runtime,
 ) -> None:
     registry = ForgedRegistry([TRAINED])
-    registry._live["rust"] = TRAINED.name
+    registry._live["rust", TRAINED.base_digest] = TRAINED.name
     loop = keep_adapters_loaded(runtime.engine, registry, runtime.audit)
     for _ in range(3):
         await loop._step()
