@@ -68,7 +68,7 @@ def registered(home: Path) -> list[Registered]:
 def aliases(home: Path) -> list[tuple[str, str | None, str]]:
     """Domain, adapter and status behind each alias that is set now."""
     versions = {(domain, version): tags for domain, version, _, tags in _versions(home)}
-    rows = _query(home, "SELECT name, version FROM registered_model_aliases WHERE alias = 'live'")
+    rows = _query(home, "SELECT name, version FROM registered_model_aliases WHERE alias LIKE 'live-%'")
     found = [(str(domain), versions.get((str(domain), str(version)), {})) for domain, version in rows]
     return [(domain, tags.get("adapter"), tags.get("status", "missing")) for domain, tags in found]
 
