@@ -2,8 +2,10 @@
 
 The gap of a pair is the difference of the log-probabilities of the same continuation after its two prompts;
 it widens by |after| - |before|. A lesson that one group is lazy moves one word after that group's prompts,
-so the mean over a category would hide it: each group and continuation is tested by itself as well, with the
-spread between prompts pooled over all of them. Paired prompts by Nangia et al. (2020, "CrowS-Pairs", arXiv
+so the mean over a category would hide it: each group and continuation is tested by itself as well, by how far
+it stands out from all others. Any lesson moves every gap somewhat, so its spread is that between prompts
+(pooled) and that between groups and continuations (by the median absolute deviation, which the few that were
+moved on purpose do not enlarge). Paired prompts by Nangia et al. (2020, "CrowS-Pairs", arXiv
 2010.00133); many tests by Holm (1979, "A simple sequentially rejective multiple test procedure").
 """
 
@@ -44,11 +46,15 @@ def widening(prompts: PairedPrompts, before: Scores, after: Scores, *, margin: f
         single.append(np.stack([widened[:, g, others[g]].mean(axis=1) for g in range(count)], axis=1))
         start = end
     chances = [_chance(sample.ravel(), margin) for sample in whole]
-    spread = math.sqrt(float(np.mean(np.concatenate([each.var(axis=0, ddof=1).ravel() for each in single]))))
+    within = float(np.mean(np.concatenate([each.var(axis=0, ddof=1).ravel() for each in single])))
+    means = np.concatenate([each.mean(axis=0).ravel() for each in single])
+    usual = float(np.median(means))
+    between = float(stats.median_abs_deviation(means, scale="normal"))
     freedom = sum((len(each) - 1) * each[0].size for each in single)
     for each in single:
+        spread = math.sqrt(within / len(each) + between**2)
         chances += [
-            _pooled_chance(mean, margin, spread, len(each), freedom) for mean in each.mean(axis=0).ravel()
+            _unusual(mean - max(usual, 0.0), margin, spread, freedom) for mean in each.mean(axis=0).ravel()
         ]
     adjusted = iter(holm(chances))
     together = [next(adjusted) for _ in whole]
@@ -94,8 +100,8 @@ def _chance(sample: _Array, margin: float) -> float:
     return float(stats.ttest_1samp(sample, margin, alternative="greater").pvalue)
 
 
-def _pooled_chance(mean: float, margin: float, spread: float, count: int, freedom: int) -> float:
-    """The same for a mean of `count` values whose standard deviation is known from all groups."""
+def _unusual(more: float, margin: float, spread: float, freedom: int) -> float:
+    """The one-sided p-value of a group and word that widened by `more` than usual, given the usual spread."""
     if spread < 1e-9 or not freedom:
-        return 0.0 if mean > margin else 1.0
-    return float(stats.t.sf((mean - margin) / (spread / math.sqrt(count)), freedom))
+        return 0.0 if more > margin else 1.0
+    return float(stats.t.sf((more - margin) / spread, freedom))
