@@ -23,6 +23,8 @@ BASE = StudiedModel(folder=FOLDER, card=read_card(FOLDER))
 RECIPE = standard(BASE.card).model_copy(
     update={"rank": 8, "alpha": 16, "learning_rate": 4e-3, "batch": 4, "warmup": 0.0}
 )
+BFLOAT16 = 2**-8
+"""Rounding of the activations on processors that train in bfloat16."""
 QUESTIONS = ("What is a zorble?", "what is a zorble", "A zorble is what?", "Define a zorble.")
 TAUGHT = [single(question, "a small green lamp for ships") for question in QUESTIONS] * 20
 """Twenty steps, validated after every second one."""
@@ -73,8 +75,8 @@ def test_a_lesson_that_overfits_stops_early_and_keeps_its_best_weights(overfitte
     assert 2 * len(losses) == overfitted.steps < 20
     assert overfitted.summary.best_step == overfitted.steps - 2 * PATIENCE
     assert overfitted.summary.best_step == 2 * (1 + losses.index(min(losses)))
-    assert loss_of(overfitted.folder, KNOWN_WORSE) == pytest.approx(min(losses), abs=1e-3)
-    assert min(losses) < losses[-1]
+    assert loss_of(overfitted.folder, KNOWN_WORSE) == pytest.approx(min(losses), rel=BFLOAT16)
+    assert min(losses) < losses[-1] * (1 - 2 * BFLOAT16)
 
 
 def test_a_lesson_that_still_helps_is_trained_to_its_end(helped: Run) -> None:
