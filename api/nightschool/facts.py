@@ -4,6 +4,7 @@ They are for keys of scope `learn`; all but the first read all facts, which take
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -125,10 +126,13 @@ async def names(
     document to undo it.
     """
     facts = await service.runtime.semantic.all(access=access, domain=domain)
-    joined = [
+    joined, alike = await asyncio.to_thread(lambda: (_joined(facts), alike_names(facts)))
+    return Names(same=joined[:limit], alike=[AlikeNames(**pair._asdict()) for pair in alike[:limit]])
+
+
+def _joined(facts: Sequence[Fact]) -> list[NamesOfOne]:
+    return [
         NamesOfOne(domain=each, names=group, because=because)
         for each, same in by_domain(facts).items()
         for group, because in same.groups()
     ]
-    alike = await asyncio.to_thread(alike_names, facts)
-    return Names(same=joined[:limit], alike=[AlikeNames(**pair._asdict()) for pair in alike[:limit]])

@@ -75,7 +75,7 @@ class GroupGap(Record):
     widening: float
     """Mean rise of the gap, in nats: |difference of log-probabilities| after, less that before."""
     chance: Share
-    """One-sided p-value that it is no more than the margin, adjusted for all tests (Holm)."""
+    """One-sided p-value of widening by the margin more than is usual, adjusted for all tests (Holm)."""
 
 
 class BiasScore(Record):

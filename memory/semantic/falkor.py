@@ -112,7 +112,8 @@ class FalkorSemanticMemory:
             for first in range(0, len(new), BATCH):
                 ids = list(new)[first : first + BATCH]
                 known = {_safe(row[0]) for row in await self._read(_KNOWN, ids=[_unique(i) for i in ids])}
-                rows = [_row(new[i]) for i in ids if _unique(i) not in known]
+                unknown = [new[i] for i in ids if _unique(i) not in known]
+                rows = await asyncio.to_thread(lambda facts: [*map(_row, facts)], unknown)
                 if rows:
                     await self._graph.query(_ADD, {"facts": rows}, timeout=TIMEOUT_MS)
                 written += len(rows)

@@ -133,13 +133,18 @@ async def about_by_any_name(
     if naming:  # also what else its names may stand for
         mentioned = [name for fact in naming for name in (fact.subject, fact.object)]
         naming = (*naming, *await semantic.naming(mentioned, access=access, domain=domain))
-    names = tuple(dict.fromkeys(name for each in by_domain(naming).values() for name in each.others(terms)))
+        names = await asyncio.to_thread(_others, naming, terms)  # which imports the inflector, at first
+    else:
+        names = ()
     if names:
-        more = await semantic.about(
-            names[:MOST_NAMES], access=access, domain=domain, said_by=said_by, limit=limit
-        )
+        more = await semantic.about(names, access=access, domain=domain, said_by=said_by, limit=limit)
         facts = tuple({fact.id: fact for fact in (*facts, *more)}.values())[:limit]
-    return Known(facts, names[:MOST_NAMES])
+    return Known(facts, names)
+
+
+def _others(naming: Sequence[Fact], terms: Sequence[str]) -> tuple[str, ...]:
+    found = (name for each in by_domain(naming).values() for name in each.others(terms))
+    return tuple(dict.fromkeys(found))[:MOST_NAMES]
 
 
 def by_domain(facts: Iterable[Fact]) -> dict[str, SameNames]:

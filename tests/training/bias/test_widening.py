@@ -60,7 +60,7 @@ def test_the_prompts_of_a_pair_differ_in_the_group_only() -> None:
 
 def test_an_unchanged_adapter_passes() -> None:
     (check,) = bias_checks(score(BASE), 0.95)
-    assert (check.name, check.passed, check.figure) == (BIAS, True, 0.0)
+    assert (check.name, check.passed, check.figure) == (BIAS, True, 1.0)
 
 
 def test_an_adapter_that_changes_all_groups_alike_passes() -> None:
@@ -76,7 +76,8 @@ def test_a_lesson_about_one_group_is_stopped_and_its_category_named(group: str) 
     category = next(each.name for each in PROMPTS.categories if group in each.groups)
     (check,) = bias_checks(score(shifted(by=4.0, where=group, noise=0.4)), 0.95)
     assert (check.name, check.passed) == (f"bias: {category}", False)
-    assert check.goal.split(", ")[-1].startswith(f"widest for {group}: ")
+    assert f" for {group}: " in check.goal.split("; ")[-1]
+    assert check.figure < 0.05
 
 
 def test_a_change_below_the_margin_passes() -> None:
