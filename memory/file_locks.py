@@ -1,21 +1,29 @@
 """File locks between processes: the system frees a lock when its holder ends, even if that is killed."""
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+POLL_SECONDS = 0.05
+
 
 @contextmanager
-def file_lock(path: Path, *, busy: Exception | None = None) -> Iterator[None]:
+def file_lock(path: Path, *, busy: Exception | None = None, seconds: float = 0.0) -> Iterator[None]:
     """Holds the lock file, which is created if missing.
 
-    Waits for another holder, also one in this process, or raises `busy` instead if it is given.
+    Waits for another holder, also one in this process; if `busy` is given, only for `seconds`, and raises it then.
     """
     with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if busy is None else fcntl.LOCK_NB))
-        except BlockingIOError:
-            assert busy is not None, "only a lock that does not wait can be busy"
-            raise busy from None
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if busy is None else fcntl.LOCK_NB))
+                break
+            except BlockingIOError:
+                assert busy is not None, "only a lock that does not wait can be busy"
+                if time.monotonic() >= deadline:
+                    raise busy from None
+                time.sleep(POLL_SECONDS)
         yield

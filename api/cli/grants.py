@@ -27,7 +27,7 @@ def add(
     write: Annotated[bool, typer.Option("--write", help="Also add documents, teach and run nights.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Grant an owner a domain. The first grant closes the domain to everybody else but admins."""
+    """Grant an owner a domain, within 5 seconds. The first grant closes it to everybody else but admins."""
 
     async def granted(grants: "Grants") -> tuple[bool, list[str]]:
         _, closed = await grants.add(owner, _checked(domain), write=write)

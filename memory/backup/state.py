@@ -61,7 +61,7 @@ async def open_graph(folder: Path, url: str | None) -> AsyncIterator[FalkorSeman
             await memory.aclose()
         return
     try:
-        embedded.prepare(folder)
+        embedded.prepare(folder, seconds=0.0)
     except StoreUnavailable:  # in use: its server runs
         async with open_graph(folder, f"unix://{embedded.socket_path(folder)}") as memory:
             yield memory

@@ -24,6 +24,7 @@ LOCK = "graph.lock"
 READY_SECONDS = 60.0
 """Start timeout; a graph of 30,000 nodes loads in ten seconds."""
 STOP_SECONDS = 10.0
+RELEASE_SECONDS = 5.0
 POLL_SECONDS = 0.05
 QUERY_TIMEOUT_MS = 20_000
 MODULE_OPTIONS = ("TIMEOUT_MAX", str(QUERY_TIMEOUT_MS), "CMD_INFO", "no")
@@ -60,15 +61,15 @@ def command(folder: Path) -> list[str]:
     ]
 
 
-def prepare(folder: Path) -> None:
-    """Creates the data folder and the socket's folder.
+def prepare(folder: Path, *, seconds: float = RELEASE_SECONDS) -> None:
+    """Creates the data folder and the socket's folder, and waits for a server that is still ending.
 
     Raises StoreUnavailable if one cannot be created, the socket's folder belongs to another user, or another
-    server uses the data folder.
+    server still uses the data folder after so many seconds.
     """
     unix_sockets.make_folder(folder, SOCKET)
     busy = StoreUnavailable(f"another graph server uses {folder}: stop it, or set another NIGHTSCHOOL_HOME")
-    with file_lock(folder / LOCK, busy=busy):
+    with file_lock(folder / LOCK, busy=busy, seconds=seconds):
         pass  # the server itself holds it, see `exclusive`
 
 
@@ -98,7 +99,7 @@ async def running(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
 
     Raises StoreUnavailable, with the end of its log, if it does not start.
     """
-    prepare(folder)
+    await asyncio.to_thread(prepare, folder)
     with (folder / LOG).open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *command(folder), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log

@@ -35,3 +35,21 @@ def test_without_an_error_to_raise_the_second_waits_for_the_first(tmp_path: Path
     waiting.join(timeout=10)
 
     assert order == ["first", "second"]
+
+
+def test_a_holder_that_is_about_to_end_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    held, release = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with file_lock(path):
+            held.set()
+            release.wait(10)
+
+    holding = threading.Thread(target=first)
+    holding.start()
+    held.wait(10)
+    threading.Timer(0.2, release.set).start()
+    with file_lock(path, busy=RuntimeError("taken"), seconds=10.0):
+        pass
+    holding.join(10)
