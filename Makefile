@@ -78,8 +78,8 @@ bench-api: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the api against raw vLLM, Lang
 bench-adapters: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the overhead of adapters in vLLM on a CPU; writes to docs/results
 	@$(PY) -m benchmarks.adapters
 
-bench-online: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the online loop with a simulated population; writes to docs/results (DATA=folder with nq-open and squad; QUICK=1; ONLY=month,statistics; FRESH=1 starts over)
-	@$(TRAINING) $(PY) -m benchmarks.online $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh)
+bench-online: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the online loop with a simulated population; writes to docs/results (DATA=folder with nq-open and squad; QUICK=1; WEEKS=4; ONLY=month,statistics; FRESH=1 starts over)
+	@$(TRAINING) $(PY) -m benchmarks.online $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(ONLY),--only $(ONLY)) $(if $(MODEL),--model $(MODEL)) $(if $(FRESH),--fresh)
 
 # Ray is for the part `scale` alone, and in no lock.
 bench-night: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the night; writes to docs/results (DATA=folder; PARTS=scorer,revision,locomo,fortnight,scale; CONVERSATIONS=26,30; NIGHTS=6; QUESTIONS=20; QUICK=1; FRESH=1)

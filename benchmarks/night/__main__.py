@@ -1,7 +1,7 @@
 """Benchmark of the night: `python -m benchmarks.night --data ../shared/data`.
 
-Each part can run alone. Its result is kept in the home folder and merged into the page with those of the
-other parts; a part that was broken off goes on where it was.
+Each part can run alone. Its result is kept beside the page, in docs/results/night, and merged into the page
+with those of the other parts; a part that was broken off goes on where it was.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from agent.models.store import resolve_model
 from agent.settings import read_settings
 from benchmarks.night import fortnight, locomo, revision, scale, scorer
 from benchmarks.night.bench import Bench
-from benchmarks.night.results import PARTS, PartResult, keep, kept, page
+from benchmarks.night.results import NAME, PARTS, PartResult, keep, kept, page
 from memory.results import FOLDER, commit, machine, write
 
 HOME = Path(".nightschool/bench-night")
@@ -46,15 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         questions=options.questions,
         ray=read_settings().ray,
     )
-    asyncio.run(_run(bench, options.parts, command))
-    result = page(kept(home), quick=options.quick, command=command, model=bench.card.name)
+    folder = home / NAME if options.quick else options.out / NAME
+    asyncio.run(_run(bench, options.parts, command, folder))
+    result = page(kept(folder), quick=options.quick, command=command, model=bench.card.name)
     write(result, options.out)
     print((options.out / f"{result.name}.md").read_text(encoding="utf-8"))
     return 0
 
 
 async def run_part(bench: Bench, part: str, command: str) -> PartResult:
-    """Measures one part, and keeps its result."""
+    """Measures one part."""
     bench.say(f"measuring {part}")
     started = time.monotonic()
     measured = await MEASURE[part](bench)
@@ -66,7 +67,6 @@ async def run_part(bench: Bench, part: str, command: str) -> PartResult:
             "commit": commit(),
         }
     )
-    keep(bench.home, result)
     bench.say(f"{part}: {result.seconds / 60:.1f} minutes")
     return result
 
@@ -91,9 +91,9 @@ def open_model(name: str | None) -> Callable[..., Bench]:
     return opened
 
 
-async def _run(bench: Bench, parts: Sequence[str], command: str) -> None:
+async def _run(bench: Bench, parts: Sequence[str], command: str, folder: Path) -> None:
     for part in parts:
-        await run_part(bench, part, command)
+        keep(folder, await run_part(bench, part, command))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

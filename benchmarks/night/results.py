@@ -1,4 +1,4 @@
-"""Results of the parts of the night benchmark, kept in its home folder, and the page made of them."""
+"""Results of the parts of the night benchmark, each in a file of its own, and the page made of them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,14 +53,14 @@ class PartResult(Record):
     """The last three as they were when the part ran, which the page's other parts may not share."""
 
 
-def keep(home: Path, result: PartResult) -> None:
+def keep(folder: Path, result: PartResult) -> None:
     """Writes a part's result in place of an earlier one."""
-    write_atomically(_path(home, result.part), result.model_dump_json(indent=1))
+    write_atomically(_path(folder, result.part), result.model_dump_json(indent=1))
 
 
-def kept(home: Path) -> dict[str, PartResult]:
+def kept(folder: Path) -> dict[str, PartResult]:
     """The results of the parts that have run, in the order of PARTS."""
-    paths = ((part, _path(home, part)) for part in PARTS)
+    paths = ((part, _path(folder, part)) for part in PARTS)
     return {
         part: PartResult.model_validate_json(path.read_text(encoding="utf-8"))
         for part, path in paths
@@ -106,5 +106,5 @@ def _parts_table(found: Mapping[str, PartResult]) -> Table:
     )
 
 
-def _path(home: Path, part: str) -> Path:
-    return home / "parts" / f"{part}.json"
+def _path(folder: Path, part: str) -> Path:
+    return folder / f"{part}.json"

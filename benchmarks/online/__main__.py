@@ -1,8 +1,8 @@
 """Benchmark of the online loop: `python -m benchmarks.online [--data ../shared/data]`.
 
-A simulated population uses the running service for four weeks and a poisoned one; then baselines are trained
-on the first week's pairs, experiments are simulated, and what logging costs is measured. Finished weeks are
-kept in the home folder, and a run that was broken off goes on from there.
+A simulated population uses the running service for four weeks (or `--weeks`) and a poisoned one; then
+baselines are trained on the first week's pairs, experiments are simulated, and what logging costs is
+measured. Finished weeks are kept in the home folder, and a run that was broken off goes on from there.
 """
 
 import argparse
@@ -49,11 +49,13 @@ class Benchmark:
     data: Path | None
     quick: bool
     weeks: Weeks
+    clean: int = month.WEEKS
+    """Weeks before the poisoned one."""
     figures: dict[str, float] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
 
     def month(self) -> None:
-        """Four weeks and a poisoned one, through the running service."""
+        """The weeks and a poisoned one, through the running service."""
         asyncio.run(self._month())
 
     async def _month(self) -> None:
@@ -70,7 +72,7 @@ class Benchmark:
                     weeks=self.weeks,
                     scale=month.QUICK if self.quick else month.Scale(),
                     seed=SEED,
-                ).run(1 if self.quick else month.WEEKS, poisoned=not self.quick)
+                ).run(1 if self.quick else self.clean, poisoned=not self.quick)
 
     def baselines(self) -> None:
         """The first week's pairs, learned in other ways."""
@@ -128,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home.mkdir(parents=True, exist_ok=True)
     parts = options.only or PARTS
     started = time.monotonic()
-    benchmark = Benchmark(home, model, options.data, options.quick, Weeks(home / "weeks.jsonl"))
+    benchmark = Benchmark(home, model, options.data, options.quick, Weeks(home / "weeks.jsonl"), options.weeks)
     for part in parts:
         benchmark.measure(part)
     seconds = time.monotonic() - started
@@ -155,6 +157,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--model", help="a model's name or folder; default: the one in use")
     parser.add_argument("--quick", action="store_true", help="one small week, few experiments")
+    parser.add_argument(
+        "--weeks", type=int, default=month.WEEKS, help=f"before the poisoned one (default: {month.WEEKS})"
+    )
     parser.add_argument("--only", type=_parts, metavar="PARTS", help=f"by commas: {','.join(PARTS)}")
     parser.add_argument("--fresh", action="store_true", help="begin anew in place of going on")
     parser.add_argument("--home", type=Path, help=f"default: {HOME}, or {HOME}-quick")
@@ -174,6 +179,7 @@ def _command(options: argparse.Namespace) -> str:
         "make bench-online",
         f"DATA={options.data}" if options.data else "",
         "QUICK=1" if options.quick else "",
+        f"WEEKS={options.weeks}" if options.weeks != month.WEEKS else "",
         f"ONLY={','.join(options.only)}" if options.only else "",
         f"MODEL={options.model}" if options.model else "",
     ]

@@ -37,8 +37,9 @@ def month_figures(weeks: Sequence[Week]) -> dict[str, float]:
         figures[f"minutes, week {week.number}"] = sum(week.seconds.values()) / 60
     clean = [week for week in weeks if not week.poisoned]
     if len(clean) >= WEEKS:
-        last = clean[WEEKS - 1]
-        figures["win rate after four weeks"] = last.win_rate
+        figures["win rate after four weeks"] = clean[WEEKS - 1].win_rate
+    if clean:
+        last = clean[-1]
         if last.known_before is not None and last.known_after is not None:
             figures["known questions lost, points"] = 100 * (last.known_before - last.known_after)
         if last.knowledge_lost is not None:
