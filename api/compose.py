@@ -84,6 +84,7 @@ from memory.server.audit import HEADS
 from memory.server.crons import Crons
 from memory.server.grants import Grants
 from memory.server.keys import ApiKeys
+from memory.server.perspectives import Perspectives
 from memory.server.sole_writer import sole_writer
 from memory.server.store import ItemStore, open_item_store
 from memory.server.webhooks import Webhooks
@@ -122,6 +123,7 @@ class Service:
     """Extracts passages and facts from a document that a client sent."""
     document_writer: DocumentWriter
     withdrawn: WithdrawnSentences
+    perspectives: Perspectives
     rate_limits: RateLimits
     metrics: Metrics
     embedding_lock: asyncio.Lock
@@ -279,6 +281,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             read_document=readers.read,
             document_writer=writer,
             withdrawn=withdrawn,
+            perspectives=Perspectives(database, audit_heads=settings.path(HEADS)),
             rate_limits=rate_limits,
             metrics=metrics,
             embedding_lock=asyncio.Lock(),

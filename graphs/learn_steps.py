@@ -13,15 +13,14 @@ from agent.chat.routing import DEFAULT_DOMAIN, domain_name
 from agent.chat.support import supports
 from agent.engines.base import EndingScorer
 from agent.errors import TeacherError
-from agent.learning import exploration
+from agent.learning import exploration, perspectives
 from agent.learning.candidate_pairs import WrittenPairs
 from agent.learning.contradictions import disputed_sentences
-from agent.learning.corpus_index import CorpusIndex
 from agent.learning.critique import MIN_FAITHFULNESS, critique
 from agent.learning.curriculum import closest_groups, compose_curriculum, group_wordings
-from agent.learning.gap_wording import pair_for_question
 from agent.learning.gaps import is_gap
-from agent.learning.verification import verify
+from agent.learning.perspectives import Contested
+from agent.learning.several_views import SeveralViews
 from graphs import lessons
 from graphs.report import explained_outcome, store_outcome
 from graphs.state import (
@@ -40,8 +39,10 @@ from memory.language.text import sentences
 from memory.records.access import Access
 from memory.records.approvals import ApprovalRecord
 from memory.records.knowledge import Critique, Findings, Passage
+from memory.records.perspectives import Viewpoints
 from memory.records.runs import Approval, Outcome
 from memory.server.keys import LOCAL_OPERATOR
+from memory.server.perspectives import Perspectives
 
 UNANSWERED = (
     "nothing to learn from: the passages found hold no teachable answer to this question; "
@@ -89,6 +90,7 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         domain=state["domain"],
         whole=state["whole"] or "explored" in state,  # one page of the web alone teaches nothing
         only=frozenset(state.get("sources", ())),
+        viewpoints=await Perspectives(context.database).viewpoints(state["domain"]),
     )
     summary = FindingsSummary(
         query=findings.query,
@@ -111,7 +113,10 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
 async def judge_findings(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Judges the findings: the verdict accepts them, refines the search, or ends the run."""
     context = runtime.context
-    judgement = await critique(state["subject"], state["findings"], judge=context.judge)
+    viewpoints = await Perspectives(context.database).viewpoints(state["domain"])
+    judgement = await critique(
+        state["subject"], state["findings"], viewpoints=viewpoints, judge=context.judge
+    )
     progress_event = event(
         context,
         "critique",
@@ -170,7 +175,8 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
         return {"outcome": Outcome(status="failed", reason=str(error))}
     if not written.candidates:
         return lacking(state, context, _nothing_written(written))
-    disputed = disputed_sentences(findings.facts)
+    viewpoints = await Perspectives(context.database).viewpoints(state["domain"])
+    disputed = disputed_sentences(findings.facts, viewpoints)
     usable = [c for c in written.candidates if c.quote not in disputed]
     groups, limits = group_wordings(usable), run_limits(state, context)
     domain = state["domain"] or _domain(state, context)
@@ -218,18 +224,21 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
     teachable = run_access(state, context).to_teach(domain)
     passages = {p.id: p for p in await context.episodic.get(ids, access=teachable)}
-    judgement, disputed = await _judge_stored(state, passages, teachable, context)
+    viewpoints = await Perspectives(context.database).viewpoints(domain)
+    judgement, found = await _judge_stored(state, passages, teachable, context, viewpoints)
     update: Update = {"draft": None, "judgement": judgement}
     if judgement.faithfulness < MIN_FAITHFULNESS:
         return update | {"outcome": _flagged(judgement)}
-    candidates = tuple(c for c in draft.candidates if not any(c.quote in s or s in c.quote for s in disputed))
-    left_out = state.get("left_out", {})
-    if disputed_count := len(draft.candidates) - len(candidates):
-        left_out = left_out | {DISPUTED: left_out.get(DISPUTED, 0) + disputed_count}
-        update["left_out"] = left_out
-    corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
-    scorer = context.engine if isinstance(context.engine, EndingScorer) else None
-    verified = await verify(candidates, passages, corpus=corpus, scorer=scorer)
+    undisputed = [c for c in draft.candidates if not found.is_disputed(c.quote)]
+    candidates, untaught = perspectives.taught(undisputed, passages, found, viewpoints)
+    left_out = dict(state.get("left_out", {}))
+    left_out_now = untaught | {DISPUTED: len(draft.candidates) - len(undisputed)}
+    for reason, count in left_out_now.items():
+        if count:
+            left_out[reason] = left_out.get(reason, 0) + count
+            update["left_out"] = left_out
+    views = await asyncio.to_thread(SeveralViews, candidates, passages, viewpoints)
+    verified = await views.verify(context.engine if isinstance(context.engine, EndingScorer) else None)
     kept, reasons = await agreed_pairs(verified, passages, state, context, teachable)
     dropped = sum(reasons.values())
     why = "".join(f"; {count} {reason}" for reason, count in reasons.items())
@@ -246,16 +255,25 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
         return update | lacking(state, context, reason)
     if state["whole"]:
         planned = await lessons.plan_topic(
-            kept, passages, {**state, "left_out": left_out, "domain": domain}, context
+            views.with_joint(kept),
+            passages,
+            {**state, "left_out": left_out, "domain": domain},
+            context,
+            viewpoints,
         )
     else:
-        answer_pair = await pair_for_question(state["subject"], kept, passages, corpus, context.embedder)
+        answer_pair = await views.answer(state["subject"], kept, context.embedder)
         if answer_pair is None:
             return update | lacking(state, context, UNANSWERED)
         text = f"{state['subject']!r} is taught as {answer_pair.answer!r}"
         update["events"].append(event(context, "verify", text))
         curriculum = compose_curriculum(
-            state["subject"], domain, kept, passages, teacher=context.teacher.name, asked=answer_pair
+            state["subject"],
+            domain,
+            views.with_joint(kept),
+            passages,
+            teacher=context.teacher.name,
+            asked=answer_pair,
         )
         assert curriculum is not None, "some pairs were kept"
         planned = await lessons.publish_lessons([curriculum], {**state, "left_out": left_out}, context)
@@ -303,17 +321,21 @@ async def report(state: LearnState, runtime: Injected[Runtime]) -> Update:
 
 
 async def _judge_stored(
-    state: LearnState, passages: Mapping[str, Passage], access: Access, context: Runtime
-) -> tuple[Critique, frozenset[str]]:
-    """The critique of the stored passages that were found or are to be taught, and what sources dispute."""
+    state: LearnState,
+    passages: Mapping[str, Passage],
+    access: Access,
+    context: Runtime,
+    viewpoints: Viewpoints,
+) -> tuple[Critique, Contested]:
+    """The critique of the stored passages that were found or are to be taught, and what is contested."""
     earlier = state.get("findings", Findings(query=state["subject"]))
     ids = [hit.passage.id for hit in earlier.evidence if hit.passage.id not in passages]
     found = await context.episodic.get(ids, access=access)
     findings = await exploration.stored_findings(
         earlier, [*passages.values(), *found], semantic=context.semantic, access=access
     )
-    judgement = await critique(state["subject"], findings, judge=context.judge)
-    return judgement, disputed_sentences(findings.facts)
+    judgement = await critique(state["subject"], findings, viewpoints=viewpoints, judge=context.judge)
+    return judgement, perspectives.contested(findings.facts, viewpoints)
 
 
 def _flagged(judgement: Critique) -> Outcome:

@@ -7,6 +7,7 @@ new version of the domain's adapter, on top of the last one; see `handover`.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime as Injected
@@ -28,6 +29,7 @@ from graphs.state import LearnState, Limits, Runtime, Update, event, run_limits
 from memory.records.base import Digest, Domain
 from memory.records.curricula import Curriculum, QAPair
 from memory.records.knowledge import Findings, Passage
+from memory.records.perspectives import Viewpoints
 from memory.records.runs import Lesson, LessonsDone, Outcome
 
 SAMPLE = 12
@@ -37,13 +39,17 @@ QUARANTINED = "in a lesson that is in quarantine"
 
 
 async def plan_topic(
-    candidates: Sequence[CandidatePair], passages: Mapping[str, Passage], state: LearnState, runtime: Runtime
+    candidates: Sequence[CandidatePair],
+    passages: Mapping[str, Passage],
+    state: LearnState,
+    runtime: Runtime,
+    viewpoints: Viewpoints,
 ) -> Update:
     """Splits a topic into lessons.
 
     If the topic does not fit into one lesson, facts that earlier lessons taught are left out, so that
     learning the topic again continues with the rest. Facts beyond the run's limit are left out too; the
-    documents get a fair share of it each.
+    documents get a fair share of it each, those of a perspective together what it weighs.
     """
     limits, domain = run_limits(state, runtime), state["domain"]
     assert domain is not None, "write_candidates sets it"
@@ -53,7 +59,8 @@ async def plan_topic(
         groups, left_out = await _untaught(groups, passages, domain, runtime)
     if len(groups) > limits.facts:
         left_out[over_limit_reason(limits)] = len(groups) - limits.facts
-        groups = fair_share(groups, source_in(passages), limits.facts)
+        voice = partial(voice_of, passages=passages, viewpoints=viewpoints)
+        groups = fair_share(groups, source_in(passages), limits.facts, voice=voice)
     all_left_out = state["left_out"] | left_out
     if not groups:
         return {"left_out": all_left_out, "outcome": _nothing_left(left_out, state["found"].passages)}
@@ -230,6 +237,13 @@ async def untaught_first(
 def source_in(passages: Mapping[str, Passage]) -> Callable[[Group], str]:
     """Tells the document of a group, whose passage is among these."""
     return lambda group: passages[group[0].passage_id].source
+
+
+def voice_of(group: Group, passages: Mapping[str, Passage], viewpoints: Viewpoints) -> tuple[str, float]:
+    """Who speaks in a group, and with what weight: its perspective, or its document alone."""
+    passage = passages[group[0].passage_id]
+    name = viewpoints.of(passage)
+    return (f"perspective {name}", viewpoints.weight(passage)) if name else (passage.source, 1.0)
 
 
 async def _untaught(

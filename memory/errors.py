@@ -22,6 +22,8 @@ StorageError
 +-- RollbackAsked         a rollback was requested just before the run ended
 +-- UnknownKey            no API key with this id exists
 +-- UnknownGrant          the owner has no grant on this domain
++-- UnknownDocument       no document of this name belongs to the caller
++-- UnknownPerspective    no document of the domain speaks from it
 +-- UnknownSentence       no document holds this sentence, or it was not withdrawn
 +-- DomainClosed          the caller has no grant to write a closed domain
 +-- UnknownCron           no cron with this id exists
@@ -121,6 +123,14 @@ class UnknownKey(StorageError):
 
 class UnknownSentence(StorageError):
     """No document that the caller may change holds this sentence, or it was not withdrawn."""
+
+
+class UnknownDocument(StorageError):
+    """No document of this name belongs to the caller."""
+
+
+class UnknownPerspective(StorageError):
+    """No document of the domain speaks from this perspective."""
 
 
 class UnknownGrant(StorageError):

@@ -13,7 +13,7 @@ POLL_SECONDS = 0.05
 def file_lock(path: Path, *, busy: Exception | None = None, seconds: float = 0.0) -> Iterator[None]:
     """Holds the lock file, which is created if missing.
 
-    Waits for another holder, also one in this process; if `busy` is given, only for `seconds`, and raises it then.
+    Waits for another holder, also one in this process. If `busy` is given, waits `seconds` and raises that.
     """
     with path.open("a") as file:
         deadline = time.monotonic() + seconds

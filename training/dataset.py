@@ -81,7 +81,7 @@ def reading_examples(curriculum: Curriculum, recipe: Recipe, count: int) -> tupl
     for fact in curriculum.facts:
         by_passage.setdefault(fact.passage_id, []).append(fact.sentence)
     passage_of = {fact.id: fact.passage_id for fact in curriculum.facts}
-    short = [pair for pair in curriculum.pairs if len(pair.quote) <= LONGEST_SOURCE]
+    short = [pair for pair in curriculum.pairs if len(pair.quote) <= LONGEST_SOURCE and not pair.views]
     drawn = draw_evenly([pair for pair in short if pair.form not in _NOT_QUESTIONS], count, rng)
     sentences = {id: unique(found) for id, found in by_passage.items()}
     return tuple(

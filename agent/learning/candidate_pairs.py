@@ -6,7 +6,7 @@ from pydantic import Field
 
 from agent.grading import normalise
 from memory.records.base import Record
-from memory.records.curricula import Form
+from memory.records.curricula import Form, View
 
 
 class CandidatePair(Record):
@@ -22,6 +22,10 @@ class CandidatePair(Record):
     """What the fact is about, if the teacher knows."""
     relation: str = ""
     """What the fact says about the subject, if the teacher knows."""
+    held_by: str = ""
+    """The perspective whose view this is, see `perspectives`, which alone sets this and `views`."""
+    views: tuple[View, ...] = ()
+    """Of an answer that tells several views."""
 
 
 class WrittenPairs(Record):

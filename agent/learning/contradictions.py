@@ -22,9 +22,11 @@ from memory.language.relations import base_relation
 from memory.language.text import key, words
 from memory.records.base import Record
 from memory.records.knowledge import Fact
+from memory.records.perspectives import NO_VIEWPOINTS, Viewpoints
 from memory.semantic.naming import by_domain
 
-Kind = Literal["number", "date", "denial", "value"]
+Kind = Literal["number", "date", "denial", "value", "view"]
+"""`view`: declared perspectives hold different things of it, and no date or number tells who is right."""
 
 AGREEING = 0.9
 """A relation has one value if this share of the subjects that are described more than once agrees."""
@@ -46,7 +48,9 @@ _ONCE_VERBS = """
     debut write compose record"""
 _ONCE = frozenset(_ONCE_VERBS.split())
 """Verbs of what a thing or person does or undergoes once, so that two dates exclude each other."""
-_MODALS = frozenset({"can", "could", "may", "might", "must", "shall", "should", "would", "will", "need"})
+_MODALS = frozenset(
+    {"can", "could", "may", "might", "must", "shall", "should", "would", "will", "need", "ought"}
+)
 _PREPOSITION_WORDS = """
     in on at by to of from for as with into during until since before after under near between"""
 _PREPOSITIONS = frozenset(_PREPOSITION_WORDS.split())
@@ -66,18 +70,23 @@ _ORDINAL_WORDS = """
     fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"""
 _ORDINALS = tuple(_ORDINAL_WORDS.split())
 _ORDINAL = re.compile(rf"\b(?:(\d+)(?:st|nd|rd|th)|({'|'.join(_ORDINALS)}))\b(?! cent)", re.IGNORECASE)
+_NORMATIVE = frozenset({"must", "shall", "should", "ought"})
+"""Words of what somebody wants to be so."""
+_ARTICLE = re.compile(r"(?:an?|the)\s", re.IGNORECASE)
 _NO = frozenset({"no", "not", "never", "neither", "nor", "without"})
 _SPELLED = re.compile(r"[a-z]+")
 
 
 class Conflict(Record):
-    """Two facts that cannot both be true. Both stay in memory."""
+    """Two facts that cannot both be true, or that two perspectives hold. Both stay in memory."""
 
     kind: Kind
     current: Fact
-    """The one that is better supported or, of what may change, newer."""
+    """The one that is better supported or, of what may change, newer; of views, that of more weight."""
     other: Fact
     reason: str
+    held_by: tuple[str, str] | None = None
+    """Of views: the perspective that holds each."""
 
 
 class _Reading(NamedTuple):
@@ -110,12 +119,15 @@ _Groups = dict[tuple[str, str, str | None, str], list[_Reading]]
 """Readings by subject, domain, user and verb."""
 
 
-def conflicts(facts: Sequence[Fact]) -> tuple[Conflict, ...]:
+def conflicts(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> tuple[Conflict, ...]:
     """The conflicts among facts, in the order in which their first fact is given.
 
     Facts are compared within a domain, also under other names of the same thing that they give it, and what
     users said only with what the same user said. Of facts with one subject and verb, the first MOST_COMPARED
     are compared: a text of such sentences would take minutes.
+
+    Facts of two perspectives that no number or date decides between are a conflict of views. Between them two
+    definitions are one too; otherwise they are not, because a thing may be both a fruit and a vegetable.
     """
     groups: _Groups = defaultdict(list)
     names = by_domain(facts)
@@ -129,15 +141,32 @@ def conflicts(facts: Sequence[Fact]) -> tuple[Conflict, ...]:
         (first, second, kind)
         for group in groups.values()
         for first, second in combinations(group[:MOST_COMPARED], 2)
-        if (kind := _kind(first, second, one_valued, repeating)) is not None
+        if (kind := _kind(first, second, one_valued, repeating, viewpoints)) is not None
     ]
     standing = standings(facts) if found else {}
-    return tuple(_conflict(first.fact, second.fact, kind, standing) for first, second, kind in found)
+    return tuple(
+        _views(first.fact, second.fact, viewpoints)
+        if kind == "view"
+        else _conflict(first.fact, second.fact, kind, standing)
+        for first, second, kind in found
+    )
 
 
-def disputed_sentences(facts: Sequence[Fact]) -> frozenset[str]:
-    """The sentences whose facts are contradicted by others."""
-    return frozenset(fact.sentence for each in conflicts(facts) for fact in (each.current, each.other))
+def disputed_sentences(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> frozenset[str]:
+    """The sentences whose facts are contradicted by others, apart from views."""
+    return frozenset(
+        fact.sentence
+        for each in conflicts(facts, viewpoints)
+        if each.kind != "view"
+        for fact in (each.current, each.other)
+    )
+
+
+def _views(first: Fact, second: Fact, viewpoints: Viewpoints) -> Conflict:
+    current, other = sorted((first, second), key=lambda fact: (-viewpoints.weight(fact), viewpoints.of(fact)))
+    names = viewpoints.of(current), viewpoints.of(other)
+    reason = f"{names[0]} holds this, {names[1]} the other: both are views, and taught as such"
+    return Conflict(kind="view", current=current, other=other, reason=reason, held_by=names)
 
 
 def _conflict(first: Fact, second: Fact, kind: Kind, standing: Mapping[str, Standing]) -> Conflict:
@@ -147,6 +176,36 @@ def _conflict(first: Fact, second: Fact, kind: Kind, standing: Mapping[str, Stan
 
 
 def _kind(
+    first: _Reading,
+    second: _Reading,
+    one_valued: _OneValued,
+    repeating: frozenset[str],
+    viewpoints: Viewpoints,
+) -> Kind | None:
+    """How two facts exclude each other; None if they do not. See `_excluded_by` and `conflicts`."""
+    kind = _excluded_by(first, second, one_valued, repeating)
+    names = {viewpoints.of(first.fact), viewpoints.of(second.fact)}
+    if len(names) < 2 or "" in names or kind in {"number", "date"}:
+        return kind
+    return "view" if kind is not None or _other_view(first, second) else None
+
+
+def _other_view(first: _Reading, second: _Reading) -> bool:
+    """Whether two perspectives define a thing differently, or want something else of it."""
+    if first.relation != second.relation or first.modals != second.modals or first.denied or second.denied:
+        return False
+    if (
+        first.condition != second.condition
+        or not _same_time(first, second)
+        or not _other_value(first, second)
+    ):
+        return False
+    if first.modals & _NORMATIVE:
+        return True
+    return first.verb in _COPULAS and all(_ARTICLE.match(each.fact.object) for each in (first, second))
+
+
+def _excluded_by(
     first: _Reading, second: _Reading, one_valued: _OneValued, repeating: frozenset[str]
 ) -> Kind | None:
     """How two facts with one subject and verb exclude each other; None if they do not.

@@ -14,6 +14,7 @@ from memory.language.boilerplate import is_boilerplate
 from memory.language.content_words import content_words, coverage, occurs, stems
 from memory.language.text import sentences, words
 from memory.records.knowledge import Critique, Evidence, Findings, Verdict
+from memory.records.perspectives import NO_VIEWPOINTS, Viewpoints
 
 MIN_RELEVANCE = 0.5
 """Minimum relevance; below it the best passage lacks half of the question's keywords: search again."""
@@ -39,20 +40,29 @@ Judge = Callable[[str, Findings], Awaitable[tuple[float, str]]]
 """A larger model's opinion: question and findings in; faithfulness in [0, 1] and its reason out."""
 
 
-async def critique(question: str, findings: Findings, *, judge: Judge | None = None) -> Critique:
+async def critique(
+    question: str, findings: Findings, *, viewpoints: Viewpoints = NO_VIEWPOINTS, judge: Judge | None = None
+) -> Critique:
     """Scores the findings; a `judge` is called only if the rules accept, and can only lower faithfulness.
 
     Verdicts, first that applies: relevance below 0.5 -> refine; faithfulness below 0.7 -> flag;
-    quality below 0.4 -> discard; else accept.
+    quality below 0.4 -> discard; else accept. What declared perspectives see differently is no dispute; the
+    findings of each are judged alone too, for the reasons.
     """
     relevance, why_relevant = _relevance(question, findings)
-    faithfulness, why_faithful = _faithfulness(question, findings)
+    faithfulness, why_faithful = _faithfulness(question, findings, viewpoints)
     quality, why_good = _quality(findings)
     # In a thread: the parser takes a second to load.
     skewed, why_skewed = await asyncio.to_thread(_skewed, findings)
     if skewed:
         faithfulness = min(faithfulness, SKEWED)
-    reasons = [*why_relevant, *why_faithful, *why_good, *why_skewed]
+    reasons = [
+        *why_relevant,
+        *why_faithful,
+        *why_good,
+        *why_skewed,
+        *_perspectives(question, findings, viewpoints),
+    ]
     verdict = _verdict(relevance, faithfulness, quality)
     if judge is not None and verdict == "accept":
         opinion, reason = await judge(question, findings)
@@ -107,14 +117,36 @@ def _heading(hit: Evidence) -> str:
     return f"{hit.passage.title} {hit.passage.section} {hit.passage.domain} {path}"
 
 
-def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
+def _perspectives(question: str, findings: Findings, viewpoints: Viewpoints) -> list[str]:
+    """What each perspective has to say about the question, and which are silent."""
+    names = sorted({viewpoints.of(hit.passage) for hit in findings.evidence} - {""})
+    reasons: list[str] = []
+    for name in names:
+        evidence = tuple(hit for hit in findings.evidence if viewpoints.of(hit.passage) == name)
+        facts = tuple(fact for fact in findings.facts if viewpoints.of(fact) == name)
+        own = findings.model_copy(update={"evidence": evidence, "facts": facts})
+        scores = (_relevance(question, own), _faithfulness(question, own, viewpoints), _quality(own))
+        judged = ", ".join(
+            f"{word} {score:.2f}"
+            for word, (score, _) in zip(("relevance", "faithfulness", "quality"), scores, strict=True)
+        )
+        reasons.append(f"from {name} alone: {judged}")
+    domains = {hit.passage.domain for hit in findings.evidence}
+    every = {name for domain, name in viewpoints.weights if domain in domains}
+    if names and (silent := sorted(every - {*names})):
+        reasons.append(f"{', '.join(silent)}: nothing about this")
+    return reasons
+
+
+def _faithfulness(question: str, findings: Findings, viewpoints: Viewpoints) -> tuple[float, list[str]]:
     """Share of facts that are in their source and that no other fact contradicts."""
     facts = findings.facts
     if not facts:
         return 1.0, []
     texts = {hit.passage.id: hit.passage.text for hit in findings.evidence}
     absent = {f.id for f in facts if f.passage_id in texts and f.sentence not in texts[f.passage_id]}
-    disputes = conflicts(facts)
+    found = conflicts(facts, viewpoints)
+    disputes = [each for each in found if each.held_by is None]
     disputed = {f.id for each in disputes for f in (each.current, each.other)}
     score = 1 - len(absent | disputed) / len(facts)
     reasons = [f"{len(absent)} facts are not in their passage"] if absent else []
@@ -124,6 +156,12 @@ def _faithfulness(question: str, findings: Findings) -> tuple[float, list[str]]:
             f"{current.subject!r} is both {current.object!r} ({current.source}) and {other.object!r}"
             f" ({other.source}); the first is current: {each.reason}"
         )
+    reasons += [
+        f"{each.held_by[0]} holds that {each.current.subject} {each.current.relation} {each.current.object},"
+        f" {each.held_by[1]} that it {each.other.relation} {each.other.object}: both are taught as views"
+        for each in found
+        if each.held_by is not None
+    ]
     if any(occurs(each.current.subject, question) for each in disputes):
         score = min(score, CENTRAL_CONFLICT)
         reasons.append("the sources disagree about the question's own subject")

@@ -102,8 +102,8 @@ def compose_curriculum(
     for group in group_wordings(candidates if asked is None else (asked, *candidates)):
         passage = passages[group[0].passage_id]
         fact = _fact(group[0], passage)
-        own = asked.question if asked is not None and asked in group else None
-        trained, reserved = _split_wordings([c.question for c in group], passage.title, own, seed=fact.id)
+        own = attributed(asked) if asked is not None and asked in group else None
+        trained, reserved = _split_wordings([attributed(c) for c in group], passage.title, own, seed=fact.id)
         facts[fact.id] = fact
         pairs += [_pair(text, group[0], fact) for text in trained]
         held_out.append(_pair(reserved, group[0], fact))
@@ -118,6 +118,13 @@ def compose_curriculum(
         held_out=tuple(p for p in held_out if (p.fact_id, normalise(p.question)) not in known),
         teacher=teacher,
     )
+
+
+def attributed(candidate: CandidatePair) -> str:
+    """The candidate's question, and according to whom, if it asks for a view."""
+    if not candidate.held_by:
+        return candidate.question
+    return question_framing.with_opening(f"According to {candidate.held_by}, ", candidate.question)
 
 
 def _split_wordings(
@@ -192,6 +199,7 @@ def _pair(question: str, candidate: CandidatePair, fact: Fact) -> QAPair:
         fact_id=fact.id,
         source=fact.source,
         quote=fact.sentence,
+        views=candidate.views,
     )
 
 

@@ -10,6 +10,7 @@ from memory.language.content_words import content_words
 from memory.language.text import key
 from memory.records.access import Access
 from memory.records.knowledge import Evidence, Fact, Findings, Passage
+from memory.records.perspectives import NO_VIEWPOINTS, Viewpoints
 from memory.retrieval.hybrid import retrieve
 from memory.semantic.base import SemanticMemory
 from memory.semantic.naming import about_by_any_name, is_naming
@@ -57,8 +58,11 @@ async def explore(
     domain: str | None = None,
     whole: bool,
     only: Collection[str] = frozenset(),
+    viewpoints: Viewpoints = NO_VIEWPOINTS,
 ) -> Findings:
     """Searches, then widens to the document of the best passage, or with `whole` to all close documents.
+
+    If that document speaks from a perspective, the best ones of the other perspectives are read too.
 
     Finds only what `access.to_teach` lets the domain's adapter be taught; without a domain, the main one of
     the first passages. `only` restricts the documents; empty means all. Learning whole documents helps
@@ -78,7 +82,7 @@ async def explore(
         # A closed domain is learned from alone, so that what is found has no other main domain.
         and (best_domain not in access.closed or hit.passage.domain == best_domain)
     ]
-    sources = frozenset(only) or _sources(hits, whole=whole)
+    sources = frozenset(only) or _sources(hits, viewpoints, whole=whole)
     near = await episodic.search(query, by="vector", limit=MAX_PASSAGES, access=teachable, domain=best_domain)
     known = {hit.passage.id for hit in hits}
     evidence = [hit for hit in hits if hit.passage.source in sources]
@@ -150,11 +154,17 @@ def refined_query(question: str, keywords: Sequence[str], findings: Findings, at
     return max([*own, *keywords], key=len, default=question)
 
 
-def _sources(evidence: Sequence[Evidence], *, whole: bool) -> set[str]:
+def _sources(evidence: Sequence[Evidence], viewpoints: Viewpoints, *, whole: bool) -> set[str]:
     best: dict[str, float] = {}
+    speaking: dict[str, str] = {}
     for hit in evidence:
         best[hit.passage.source] = max(hit.score, best.get(hit.passage.source, 0.0))
-    top = max(best.values())
+        speaking[hit.passage.source] = viewpoints.of(hit.passage)
+    ranked = sorted(best, key=lambda source: (-best[source], source))
+    close = [source for source in ranked if best[source] >= MIN_RELATIVE_SCORE * best[ranked[0]]]
     if whole:
-        return {source for source, score in best.items() if score >= MIN_RELATIVE_SCORE * top}
-    return {min(source for source, score in best.items() if score == top)}
+        return {*close}
+    if not speaking[ranked[0]]:
+        return {ranked[0]}
+    first_of = {speaking[source]: source for source in reversed(close) if speaking[source]}
+    return {*first_of.values()}

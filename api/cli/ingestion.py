@@ -32,6 +32,7 @@ class Ingestion:
         *,
         dry_run: bool,
         triples: bool,
+        perspective: str | None = None,
         as_json: bool = False,
     ) -> None:
         self._client = client
@@ -39,6 +40,7 @@ class Ingestion:
         self._max_bytes = max_bytes
         self._dry_run = dry_run
         self._triples = triples
+        self._perspective = perspective
         self._as_json = as_json
         self._counts: Counter[str] = Counter()
         self._skipped: list[Skipped] = []
@@ -139,6 +141,8 @@ class Ingestion:
         query = {"source": document.source, "title": document.title, "domain": self._domain}
         if self._dry_run:
             query["dry_run"] = "true"
+        if self._perspective:
+            query["perspective"] = self._perspective
         charset = f"; charset={document.charset}" if document.charset else ""
         return self._client.upload("/v1/documents", document.data, document.media_type + charset, **query)
 

@@ -32,6 +32,10 @@ def ingest(
         bool,
         typer.Option("--triples", help="Read CSV and TSV files as facts: subject, relation, object."),
     ] = False,
+    perspective: Annotated[
+        str | None,
+        typer.Option(help="Viewpoint that the documents speak from; see `nightschool perspectives`."),
+    ] = None,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove these documents, named as `ingest` names them.")
     ] = False,
@@ -40,7 +44,7 @@ def ingest(
     """Read documents into memory; reading them again changes nothing. See the guide for the formats."""
     from memory.errors import IngestError
 
-    if remove and (dry_run or watch or prune or triples):
+    if remove and (dry_run or watch or prune or triples or perspective):
         stop("--remove goes with no other option: it removes what is named", BAD_INPUT)
     if dry_run and watch:
         stop("use --dry-run without --watch", BAD_INPUT)
@@ -56,6 +60,7 @@ def ingest(
             settings().max_document_bytes,
             dry_run=dry_run,
             triples=triples,
+            perspective=perspective,
             as_json=as_json,
         )
         for target in targets:

@@ -34,6 +34,7 @@ from api.cli import (
     memory,
     models,
     night,
+    perspectives,
     preferences,
     privacy,
     report,
@@ -104,6 +105,11 @@ app.add_typer(
 )
 app.add_typer(ab.app, name="ab", help="Start, watch, check and stop experiments (A/B tests).")
 app.add_typer(audit.app, name="audit", help="List and verify who approved, promoted, forgot or granted what.")
+app.add_typer(
+    perspectives.app,
+    name="perspectives",
+    help="Viewpoints of documents: list, declare, weigh and suggest them.",
+)
 app.add_typer(grants.app, name="grants", help="Give owners of keys a domain, which closes it to others.")
 memory.app.command("stats")(exchange.stats)
 memory.app.command("show")(exchange.show)

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from api.console import facts
+from api.console import facts, perspectives
 from api.console.markup import block, fields, heading, paragraph, prose, table
 from api.console.service import PRIVATE, Json, Service, failure
 
@@ -28,6 +28,7 @@ def build(service: Service, key: gr.State) -> None:
         search = gr.Button("Search", variant="primary")
         hits = gr.HTML(elem_id="hits")
         facts.build(service, key, domain)
+        perspectives.build(service, key, domain)
         with gr.Column(visible=False) as documents:
             chosen = gr.Dropdown(label="Document", choices=[], value=None)
             refresh = gr.Button("Refresh the documents")

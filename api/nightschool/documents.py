@@ -18,6 +18,7 @@ from memory.ingest.loaders.formats import declared_charset, media_type
 from memory.ingest.sources import checked_source
 from memory.ingest.writer import IngestReport, Place, Removed
 from memory.records.base import Domain
+from memory.records.perspectives import PerspectiveName
 
 PATH = "/v1/documents"
 router = APIRouter(tags=["documents"])
@@ -43,13 +44,16 @@ async def add(
     source: Annotated[str, Query(min_length=1, max_length=2000)],
     title: Annotated[str, Query(max_length=500)] = "",
     domain: Domain = DEFAULT_DOMAIN,
+    perspective: PerspectiveName | None = None,
     dry_run: bool = False,
 ) -> IngestReport:
     """Ingests one document: the body is its bytes, the Content-Type header its media type and charset.
 
     It is private to the key's owner, except those of admins and in closed domains. Repeating it changes
     nothing; a changed document replaces the owner's previous version. With `dry_run` it is read and compared,
-    but not stored. Documents that are sent at the same time are stored faster than one after the other.
+    but not stored. `perspective` is the viewpoint that it speaks from, see `/v1/perspectives`; without one it
+    keeps what was declared earlier. Documents that are sent at the same time are stored faster than one after
+    the other.
     """
     access.require_write(domain)
     source = checked_source(source)
@@ -63,7 +67,12 @@ async def add(
     owner = access.owner_of_new(domain)
     read = await service.read_document(document, domain, owner)
     place, writer = Place(source, domain, owner), service.document_writer
-    return await (writer.compare if dry_run else writer.store)(place, read)
+    if dry_run:
+        return await writer.compare(place, read)
+    report = await writer.store(place, read)
+    if perspective is not None:
+        await service.perspectives.declare([place], perspective)
+    return report
 
 
 @router.delete(PATH, responses=openai_errors(400, 403, 422, 503))
@@ -79,10 +88,10 @@ async def remove(
     """
     access.require_write(domain)
     source, writer = checked_source(source), service.document_writer
-    removed = [
-        await writer.remove(Place(source, domain, owner))
-        for owner in dict.fromkeys((access.owner_of_new(domain), access.explorer))
-    ]
+    owners = dict.fromkeys((access.owner_of_new(domain), access.explorer))
+    places = [Place(source, domain, owner) for owner in owners]
+    removed = [await writer.remove(place) for place in places]
+    await service.perspectives.withdraw(places)
     return Removed(passages=sum(r.passages for r in removed), facts=sum(r.facts for r in removed))
 
 

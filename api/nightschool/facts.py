@@ -60,10 +60,12 @@ async def contradicting(
 ) -> Conflicts:
     """Lists pairs of facts that contradict each other, with the one that is current and why.
 
-    Both stay in memory. Correct or remove the document that is wrong, and the conflict is gone.
+    Both stay in memory. Correct or remove the document that is wrong, and the conflict is gone. What declared
+    perspectives see differently is of kind `view`: nobody needs to be wrong.
     """
     facts = await service.runtime.semantic.all(access=access, domain=domain)
-    found = await asyncio.to_thread(conflicts, facts)
+    viewpoints = await service.perspectives.viewpoints(domain)
+    found = await asyncio.to_thread(conflicts, facts, viewpoints)
     return Conflicts(total=len(found), conflicts=list(found[:limit]))
 
 

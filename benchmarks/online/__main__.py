@@ -130,7 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home.mkdir(parents=True, exist_ok=True)
     parts = options.only or PARTS
     started = time.monotonic()
-    benchmark = Benchmark(home, model, options.data, options.quick, Weeks(home / "weeks.jsonl"), options.weeks)
+    benchmark = Benchmark(
+        home, model, options.data, options.quick, Weeks(home / "weeks.jsonl"), options.weeks
+    )
     for part in parts:
         benchmark.measure(part)
     seconds = time.monotonic() - started

@@ -99,6 +99,7 @@ class Erasure:
             for fact in await runtime.semantic.said(speaker_id(unit, target.owner), limit=100_000):
                 await runtime.semantic.remove(fact.source, domain=fact.domain)
         counts["withdrawn sentences"] = await rows.delete_withdrawn(target)
+        counts["perspectives"] = await rows.delete_perspectives(target)
         counts["statements"] = await rows.delete(STATEMENTS, {each.id for each in statements})
         run_ids = await rows.runs_of_threads({*thread_ids, *learn_runs})
         await self.executor.jobs.forget_webhooks(run_ids)

@@ -160,6 +160,25 @@ WITHDRAWN_SENTENCES = Table(
     Index("withdrawn_sentences_by_document", "source", "domain"),
 )
 
+PERSPECTIVES = Table(
+    "perspectives",
+    METADATA,
+    Column("domain", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("weight", Float, nullable=False),
+)
+
+PERSPECTIVE_DOCUMENTS = Table(
+    "perspective_documents",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("owner", Text),
+    Column("name", Text, nullable=False),
+    Index("perspective_documents_by_name", "domain", "name"),
+)
+
 CRONS = Table(
     "crons",
     METADATA,

@@ -18,6 +18,15 @@ GUESSED_FORMS: frozenset[Form] = frozenset({"yes_no", "statement", "cloze"})
 """Forms that a model may answer correctly without having seen the fact."""
 
 
+class View(Record):
+    """What one perspective holds, in the words of its source."""
+
+    held_by: str
+    source: str
+    quote: str
+    """Verbatim."""
+
+
 class QAPair(Record):
     """One question and its answer, tied to the sentence of the source that supports it."""
 
@@ -28,6 +37,9 @@ class QAPair(Record):
     source: str
     quote: str
     """The supporting sentence, verbatim."""
+    views: tuple[View, ...] = ()
+    """Of an answer that tells what several perspectives hold: all of them, the heaviest first. `source` and
+    `quote` are the first one's."""
 
     @property
     def digest(self) -> Digest:
@@ -92,6 +104,9 @@ class Curriculum(Record):
             for name in _OF_STATEMENTS:
                 if fact[name] is None:
                     del fact[name]
+        for pair in (*content["pairs"], *content["held_out"], *content.get("attacked", ())):
+            if not pair["views"]:
+                del pair["views"]
         return digest_of(content)
 
     @field_validator("pairs")

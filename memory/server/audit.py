@@ -45,6 +45,7 @@ Action = Literal[
     "preferences.train",
     "revision.decide",
     "sentence.reinstate",
+    "perspective.weigh",
     "sentence.withdraw",
     "signature.refuse",
     "webhook.refuse",

@@ -16,6 +16,7 @@ from memory.database.tables import (
     GOLDEN_PAIRS,
     INTERACTIONS,
     NIGHTS,
+    PERSPECTIVE_DOCUMENTS,
     REVISIONS,
     RUNS,
     STATEMENTS,
@@ -210,6 +211,17 @@ class ErasableRows:
             wanted &= columns.owner == target.owner
         async with self._database.begin() as connection:
             return (await connection.execute(delete(WITHDRAWN_SENTENCES).where(wanted))).rowcount
+
+    async def delete_perspectives(self, target: Target) -> int:
+        """Deletes from which perspective the document speaks, or the user's documents; names stay."""
+        columns = PERSPECTIVE_DOCUMENTS.c
+        if target.kind == "id":
+            return 0
+        wanted = (columns.source if target.kind == "source" else columns.owner) == target.value
+        if target.owner is not None:
+            wanted &= columns.owner == target.owner
+        async with self._database.begin() as connection:
+            return (await connection.execute(delete(PERSPECTIVE_DOCUMENTS).where(wanted))).rowcount
 
     async def delete_feedback_of(self, owner: str) -> int:
         """Deletes the feedback that one owner of keys gave on anybody's turns."""

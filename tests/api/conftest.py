@@ -30,6 +30,7 @@ from memory.embedding.embedder import Embedder, HashingEmbedder
 from memory.ingest.pipeline import read_in_thread
 from memory.ingest.writer import DocumentWriter
 from memory.server.keys import ApiKeys
+from memory.server.perspectives import Perspectives
 from memory.server.store import open_item_store
 from memory.server.withdrawn import WithdrawnSentences
 from tests.graphs.conftest import clock, runtime
@@ -95,6 +96,7 @@ def build(home: Path, runtime: Runtime) -> Callable[..., FastAPI]:
                     corrected=withdrawn.corrected,
                 ),
                 withdrawn=withdrawn,
+                perspectives=Perspectives(runtime.database),
                 rate_limits=limits,
                 metrics=metrics,
                 embedding_lock=asyncio.Lock(),

@@ -23,6 +23,7 @@ from memory.embedding.embedder import HashingEmbedder
 from memory.ingest.pipeline import read_in_thread
 from memory.ingest.writer import DocumentWriter
 from memory.server.keys import ApiKeys
+from memory.server.perspectives import Perspectives
 from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
 from memory.server.withdrawn import WithdrawnSentences
@@ -57,6 +58,7 @@ async def open_fakes(
             read_document=read_in_thread,
             document_writer=DocumentWriter(runtime.episodic, runtime.semantic),
             withdrawn=WithdrawnSentences(runtime.database),
+            perspectives=Perspectives(runtime.database),
             rate_limits=RateLimits(),
             metrics=Metrics(),
             embedding_lock=asyncio.Lock(),

@@ -47,3 +47,13 @@ def test_no_document_has_two_more_than_another_that_had_more_to_give(
 @given(items=ITEMS)
 def test_taking_turns_loses_nothing(items: list[tuple[str, int]]) -> None:
     assert Counter(in_turns(items, source)) == Counter(items)
+
+
+def test_voices_share_by_weight_however_many_documents_each_has() -> None:
+    items = [(letter, n) for n in range(10) for letter in "abc"]
+
+    def voice(item: tuple[str, int]) -> tuple[str, float]:
+        return ("many", 1.0) if item[0] in "ab" else ("one", 2.0)
+
+    shared = fair_share(items, source, 9, voice=voice)
+    assert Counter(map(source, shared)) == {"a": 2, "b": 1, "c": 6}

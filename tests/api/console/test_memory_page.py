@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from tests.api.console.conftest import Browse
+from tests.support.two_views import BOTANY, COOKING
 
 pytestmark = pytest.mark.services
 
@@ -56,4 +57,37 @@ async def test_facts_are_drawn_contradictions_listed_and_the_past_searched(brows
         hits = page.locator("#hits")
         await hits.get_by_text("rust.md").wait_for()  # it has no time, and so was always there
         assert "kettle" not in await hits.inner_text()
+        assert console.dialogs == []
+
+
+async def test_perspectives_are_suggested_declared_and_weighed(browse: Browse) -> None:
+    async with browse() as console:
+        page = console.page
+        async with httpx.AsyncClient(base_url=console.url, timeout=120) as client:
+            for source, text in (("botany<b>.md", BOTANY), ("cooking.md", COOKING)):
+                reply = await client.post(
+                    "/v1/documents",
+                    params={"source": source},
+                    content=text.encode(),
+                    headers={"content-type": "text/markdown"},
+                )
+                assert reply.is_success, reply.text
+        await console.open_tab("Memory")
+        await page.get_by_role("button", name="Suggest perspectives").click()
+        camps = page.get_by_role("region", name="Documents that contradict each other")
+        await camps.get_by_text("A tomato is a fruit.").wait_for()
+        for source, name in (("botany<b>.md", "botany"), ("cooking.md", "cookery")):
+            await page.get_by_role("button", name="Show perspectives").click()
+            await page.get_by_label("Documents that speak from it").click()
+            await page.get_by_role("option", name=source).click()
+            await page.keyboard.press("Escape")
+            await page.get_by_label("Name of the perspective").fill(name)
+            await page.get_by_role("button", name="Declare this perspective").click()
+            await page.get_by_role("region", name="Perspectives").get_by_text(name).wait_for()
+        await page.get_by_label("Weight").fill("2.5")
+        await page.get_by_role("button", name="Weigh this perspective").click()
+        await page.get_by_role("region", name="Perspectives").get_by_text("2.5").wait_for()
+        await page.get_by_role("button", name="Show contradicting facts").click()
+        conflicts = page.get_by_role("region", name="Contradicting facts")
+        await conflicts.get_by_text("cookery holds this, botany the other").first.wait_for()
         assert console.dialogs == []

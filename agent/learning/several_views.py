@@ -1,0 +1,66 @@
+"""Verification of candidates that perspectives answer differently, each by what may speak against it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from agent.engines.base import EndingScorer
+from agent.learning.candidate_pairs import CandidatePair
+from agent.learning.corpus_index import CorpusIndex
+from agent.learning.gap_wording import pair_for_question
+from agent.learning.perspectives import by_holder, joint, without_others
+from agent.learning.verification import VerifiedPairs, verify
+from memory.embedding.embedder import Embedder
+from memory.records.knowledge import Passage
+from memory.records.perspectives import Viewpoints
+
+
+class SeveralViews:
+    """The candidates of a run, and for each perspective the passages that its views are held against.
+
+    That another perspective answers otherwise is known, and no reason to drop a view.
+    """
+
+    def __init__(
+        self, candidates: Sequence[CandidatePair], passages: Mapping[str, Passage], viewpoints: Viewpoints
+    ) -> None:
+        """Indexes the passages, which takes seconds: call it in a thread."""
+        self._passages, self._viewpoints = passages, viewpoints
+        self._held = {"": [], **by_holder(candidates)}
+        self._corpora = {
+            holder: CorpusIndex(without_others(passages.values(), holder, viewpoints))
+            for holder in self._held
+        }
+
+    async def verify(self, scorer: EndingScorer | None) -> VerifiedPairs:
+        """See `verification.verify`, which this calls for each perspective and for what is no view."""
+        verified = [
+            await verify(held, self._passages, corpus=self._corpora[holder], scorer=scorer)
+            for holder, held in self._held.items()
+        ]
+        dropped: Counter[str] = Counter()
+        for each in verified:
+            dropped.update(each.dropped)
+        return VerifiedPairs(
+            kept=tuple(pair for each in verified for pair in each.kept),
+            dropped=dict(sorted(dropped.items())),
+            scored=all(each.scored for each in verified),
+        )
+
+    def with_joint(self, kept: Sequence[CandidatePair]) -> tuple[CandidatePair, ...]:
+        """The verified candidates, and those that tell what several perspectives hold."""
+        return (*kept, *joint(kept, self._passages, self._viewpoints))
+
+    async def answer(
+        self, question: str, kept: Sequence[CandidatePair], embedder: Embedder
+    ) -> CandidatePair | None:
+        """The question with its verified answer: what several perspectives hold, if they see it differently.
+
+        None if no candidate answers it.
+        """
+        answers: list[CandidatePair] = []
+        for holder, held in sorted(by_holder(kept).items()):  # what is no view comes first
+            corpus = self._corpora[holder]
+            pair = await pair_for_question(question, held, self._passages, corpus, embedder)
+            if pair is not None:
+                answers.append(pair)
+        return next(iter((*joint(answers, self._passages, self._viewpoints), *answers)), None)
