@@ -28,7 +28,6 @@ from agent.learning.teachers.combined import CombinedTeacher
 from agent.learning.teachers.judge import ModelJudge
 from agent.learning.teachers.model import ModelTeacher
 from agent.learning.teachers.rules import RulesTeacher
-from agent.learning.web_exploration import Web, WebExploration
 from agent.loops import Loops
 from agent.models.store import AddedModel, resolve_model
 from agent.nights.scoring.live import AttemptBudget
@@ -42,6 +41,7 @@ from api.metrics.counters import Metrics
 from api.rate_limits import RateLimits
 from api.store_loops import maintain_stores, sweep_expired_items
 from api.supervisor.components import graph_address
+from api.web_exploration import open_web_exploration
 from graphs import chat as chatting
 from graphs.server import threads
 from graphs.server.background_jobs import FireCron, SendWebhook
@@ -60,7 +60,6 @@ from memory.checkpoints.savers import Saver
 from memory.database.database import Database, open_database
 from memory.database.heartbeat import Heartbeat
 from memory.embedding.embedder import Embedder, SentenceEmbedder
-from memory.episodic.base import EpisodicMemory
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.errors import StoreUnavailable
 from memory.feedback.annotations import Annotations
@@ -89,12 +88,6 @@ from memory.server.sole_writer import sole_writer
 from memory.server.store import ItemStore, open_item_store
 from memory.server.webhooks import Webhooks
 from memory.server.withdrawn import WithdrawnSentences
-from memory.web import http_cache as web_cache
-from memory.web.domain_list import DomainList, read_domain_list
-from memory.web.fetching import USER_AGENT, WebClient
-from memory.web.pace import HostPace
-from memory.web.search.base import TIMEOUT_SECONDS
-from memory.web.search.configured import search_apis
 
 log = logging.getLogger(__name__)
 
@@ -238,7 +231,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
             excluded_owners=settings.excluded_owners,
             second_attempts=_second_attempts(settings),
             learn_gap=learn_gap,
-            web=await _web(settings, readers.read, writer, episodic, stack),
+            web=await open_web_exploration(settings, readers.read, writer, episodic, stack),
             audit_heads=settings.path(HEADS),
         )
         retention = interaction_retention(runtime.interactions, settings.interactions_kept, runtime.clock)
@@ -394,36 +387,6 @@ async def _teachers(
     model = ModelTeacher(url, name, key=key, timeout=timeout, client=client)
     teacher = model if settings.teacher == "model" else CombinedTeacher(rules, model)
     return teacher, judge, answers
-
-
-async def _web(
-    settings: Settings,
-    read_document: ReadDocument,
-    writer: DocumentWriter,
-    episodic: EpisodicMemory,
-    stack: AsyncExitStack,
-) -> WebExploration | None:
-    """Raises ValueError for a list of domains that cannot be read."""
-    cache = settings.path(web_cache.FILE)
-    if not settings.search_apis:
-        await web_cache.clear_cache(cache)  # nobody else would
-        return None
-    domains = read_domain_list(settings.search_domains) if settings.search_domains else DomainList()
-    asking = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, headers={"User-Agent": USER_AGENT})
-    client = WebClient(pace=HostPace(), cache=web_cache.open_cache(cache))
-    stack.push_async_callback(client.aclose)
-    return WebExploration(
-        Web(
-            searches=search_apis(settings.search_apis, await stack.enter_async_context(asking)),
-            client=client,
-            domains=domains,
-            cache=cache,
-        ),
-        read=read_document,
-        writer=writer,
-        episodic=episodic,
-        max_pages=settings.search_pages,
-    )
 
 
 def _webhooks(settings: Settings) -> Webhooks | None:
