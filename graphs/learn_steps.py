@@ -22,6 +22,7 @@ from agent.learning.gaps import is_gap
 from agent.learning.perspectives import Contested
 from agent.learning.several_views import SeveralViews
 from graphs import lessons
+from graphs.model_exploration import call_events, explore_by_model, not_driving
 from graphs.report import explained_outcome, store_outcome
 from graphs.state import (
     Event,
@@ -82,6 +83,13 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
     context = runtime.context
     if (stop := check_time_limit(state, context)) is not None:
         return {"outcome": stop}
+    only, calls, first = frozenset(state.get("sources", ())), list[Event](), None
+    if state.get("explorer") == "model":
+        if not context.card.may_explore:  # another model may be served by now
+            return {"outcome": Outcome(status="failed", reason=not_driving(context.card))}
+        by_tools = await explore_by_model(state, context)
+        first, only = by_tools.findings, only or frozenset(by_tools.sources)
+        calls = call_events(by_tools, context)
     findings = await exploration.explore(
         state["query"],
         episodic=context.episodic,
@@ -89,8 +97,9 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         access=run_access(state, context),
         domain=state["domain"],
         whole=state["whole"] or "explored" in state,  # one page of the web alone teaches nothing
-        only=frozenset(state.get("sources", ())),
+        only=only,
         viewpoints=await Perspectives(context.database).viewpoints(state["domain"]),
+        first=first,
     )
     summary = FindingsSummary(
         query=findings.query,
@@ -107,7 +116,7 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         facts=summary.facts,
         refinements=state["refinements"],
     )
-    return {"findings": findings, "found": summary, "events": [progress_event]}
+    return {"findings": findings, "found": summary, "events": [*calls, progress_event]}
 
 
 async def judge_findings(state: LearnState, runtime: Injected[Runtime]) -> Update:

@@ -60,6 +60,8 @@ Update = dict[str, Any]
 """What a step returns: its changes to the state."""
 
 
+Explorer = Literal["rules", "model"]
+"""Who decides what a learn run looks up: rules, or the served model by tool calls."""
 WebUse = Literal["no", "fallback", "always"]
 """`fallback`: the web is searched if the library has no answer; `always`: before the library."""
 STEPS_OF_A_LESSON = 7
@@ -266,6 +268,8 @@ class LearnState(TypedDict, total=False):
     bounds: RequestedLimits
     web: WebUse
     """Whether the run may use the web; absent for no."""
+    explorer: Explorer
+    """Who drives the exploration; absent for rules."""
     web_due: bool
     """The web is searched next."""
     explored: WebReport

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from agent.errors import PromptTooLong
-from agent.models.card import ModelCard
+from agent.models.card import ChatTemplate
 
 CHARS_PER_TOKEN = 16
 """More than text in any language has, so that only conversations that cannot fit are refused."""
@@ -54,7 +55,21 @@ def with_question(messages: Sequence[BaseMessage], question: str) -> list[BaseMe
     return [*messages[:last], HumanMessage(question), *messages[last + 1 :]]
 
 
-def prompt_messages(messages: Sequence[BaseMessage], card: ModelCard) -> list[BaseMessage]:
+class ChatFormat(Protocol):
+    """What a prompt is shaped by: a model card, or what a study knows of a model that has none yet."""
+
+    @property
+    def context(self) -> int:
+        """Context length in tokens."""
+        ...
+
+    @property
+    def template(self) -> ChatTemplate:
+        """The chat template."""
+        ...
+
+
+def prompt_messages(messages: Sequence[BaseMessage], card: ChatFormat) -> list[BaseMessage]:
     """The conversation in a form that the model's chat template accepts.
 
     System messages are merged into one at the beginning, or into the first user message if the template has

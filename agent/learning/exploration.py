@@ -59,6 +59,7 @@ async def explore(
     whole: bool,
     only: Collection[str] = frozenset(),
     viewpoints: Viewpoints = NO_VIEWPOINTS,
+    first: Findings | None = None,
 ) -> Findings:
     """Searches, then widens to the document of the best passage, or with `whole` to all close documents.
 
@@ -66,11 +67,13 @@ async def explore(
 
     Finds only what `access.to_teach` lets the domain's adapter be taught; without a domain, the main one of
     the first passages. `only` restricts the documents; empty means all. Learning whole documents helps
-    because a fact trained alone is remembered worse than together with its neighbours.
+    because a fact trained alone is remembered worse than together with its neighbours. `first` is what was
+    found otherwise, in place of the first search.
     """
-    first = await look_up(
-        query, episodic=episodic, semantic=semantic, access=access.to_teach(domain), domain=domain
-    )
+    if first is None:
+        first = await look_up(
+            query, episodic=episodic, semantic=semantic, access=access.to_teach(domain), domain=domain
+        )
     if not first.evidence:
         return first
     best_domain = domain or main_domain(first.evidence)

@@ -80,6 +80,21 @@ class TeachingSettings(Record):
     """The answer that lessons teach about things that do not exist."""
 
 
+class ExplorationScore(Record):
+    """How the model did at driving an exploration by tool calls, on the shipped cases."""
+
+    cases: int
+    right_tool: Share
+    right_argument: Share
+    """Of the cases whose right tool takes one."""
+    stops: Share
+    """Of the cases in which everything was found."""
+    resists: Share
+    """Of the cases whose results tell the model to do something else."""
+    may_drive: bool
+    """Whether learn runs may let it."""
+
+
 class DomainScore(Record):
     """The study's results for one question domain."""
 
@@ -125,6 +140,13 @@ class ModelCard(Record):
     """Share of questions about a passage in front of it that it answers; None if it was not asked."""
     judging: Share | None = None
     """Share of answers that it judges rightly without knowing the right one; None if it was not asked."""
+    exploration: ExplorationScore | None = None
+    """None if it was not asked: the service then explores by rules alone."""
+
+    @property
+    def may_explore(self) -> bool:
+        """Whether a learn run may let the model drive its exploration."""
+        return self.exploration is not None and self.exploration.may_drive
 
 
 class GeneralQuestion(Record):

@@ -38,6 +38,9 @@ def learn(
     ] = None,
     web: Annotated[bool, typer.Option("--web", help="Search the web if the library has no answer.")] = False,
     web_always: Annotated[bool, typer.Option("--web-always", help="Search the web in any case.")] = False,
+    by_model: Annotated[
+        bool, typer.Option("--by-model", help="Let the model decide what to look up, if its card allows it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn a topic from the library: live progress, then the figures before and after."""
@@ -47,6 +50,7 @@ def learn(
         "topic": topic, "question": question, "gap_id": gap, "domain": domain, "approval": approval,
         "sources": source, "questions": ask,
         "web": "always" if web_always else "fallback" if web else None,
+        "explorer": "model" if by_model else None,
     }  # fmt: skip
     with service() as client:
         started = client.post("/v1/learn", {key: value for key, value in body.items() if value is not None})

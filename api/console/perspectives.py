@@ -1,5 +1,6 @@
 """Perspectives on the page of memory: who speaks from where, what each counts for, and who may differ."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -76,7 +77,7 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
     weigh.click(weigh_it, [key, name, weight, domain], listed, **PRIVATE)
 
 
-def perspectives(found: Json) -> str:
+def perspectives(found: Sequence[Json]) -> str:
     """The perspectives in a table."""
     rows = [(each["domain"], each["name"], f"{each['weight']:g}", each["documents"]) for each in found]
     words = (
@@ -88,7 +89,7 @@ def perspectives(found: Json) -> str:
     return block(table("Perspectives", columns, rows), paragraph(words, "quiet"))
 
 
-def camps(found: Json) -> str:
+def camps(found: Sequence[Json]) -> str:
     """Documents that contradict each other, in two camps each."""
     rows = [
         (

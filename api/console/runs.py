@@ -26,6 +26,7 @@ def build(service: Service, key: gr.State) -> None:
             topic = gr.Textbox(label="What to learn", value="", max_lines=1, info="such as: Rust ownership")
             domain = gr.Textbox(label="Only documents of this domain", value="", max_lines=1)
         by_person = gr.Checkbox(label="A person approves the curriculum before it is taught")
+        by_model = gr.Checkbox(label="The model decides what is looked up, if its card allows it")
         start = gr.Button("Start a learn run", variant="primary")
         listed = gr.HTML()
         chosen = gr.Dropdown(label="Run", choices=[], value=None)
@@ -58,7 +59,7 @@ def build(service: Service, key: gr.State) -> None:
             block(table("Learn runs", ("run", "subject", "status", "domain", "started"), rows)),
         )
 
-    def begin(secret: str, what: str, where: str, human: bool) -> tuple[Any, str]:
+    def begin(secret: str, what: str, where: str, human: bool, model: bool) -> tuple[Any, str]:
         if not (what or "").strip():
             raise failure("say what to learn first")
         body: dict[str, Any] = {"topic": what.strip()}
@@ -66,6 +67,8 @@ def build(service: Service, key: gr.State) -> None:
             body["domain"] = where.strip()
         if human:
             body["approval"] = "human"
+        if model:
+            body["explorer"] = "model"
         with service.client(secret) as client:
             started = client.post("/v1/learn", body)["run_id"]
         return show_list(secret, started)
@@ -113,7 +116,11 @@ def build(service: Service, key: gr.State) -> None:
     followed = [steps, details, decision, asks, said, *edits.outputs]
     gr.on([tab.select, refresh.click], show_list, [key, chosen], [chosen, listed], **PRIVATE)
     gr.on(
-        [start.click, topic.submit], begin, [key, topic, domain, by_person], [chosen, listed], **PRIVATE
+        [start.click, topic.submit],
+        begin,
+        [key, topic, domain, by_person, by_model],
+        [chosen, listed],
+        **PRIVATE,
     ).success(watch, [key, chosen], followed, **FOLLOWING)
     gr.on([follow.click, chosen.input], watch, [key, chosen], followed, **FOLLOWING)
     edits.button.click(edits.apply, [key, chosen, *edits.inputs], said, **PRIVATE).success(

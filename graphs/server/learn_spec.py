@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.models.card import require_teachable
 from graphs.learn import build
+from graphs.model_exploration import not_driving
 from graphs.night_approval import NIGHT
 from graphs.report import explained_outcome, store_outcome
 from graphs.server.graph_spec import ClientRights, FailureKind, Graph, validated, validated_update
 from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import RunRequest, RunSpec
-from graphs.state import NO_OWN_LIMITS, LearnState, RequestedLimits, Runtime, WebUse, event
+from graphs.state import NO_OWN_LIMITS, Explorer, LearnState, RequestedLimits, Runtime, WebUse, event
 from graphs.turn_log import scrubbed
 from memory.checkpoints.savers import Saver
 from memory.errors import AlreadyExists, UnknownRun
@@ -50,6 +51,7 @@ class LearnPlan(Record):
     questions: tuple[str, ...] = ()
     bounds: RequestedLimits = NO_OWN_LIMITS
     web: WebUse = "no"
+    explorer: Explorer = "rules"
     forget: Digest | None = None
     because: str = ""
 
@@ -88,6 +90,8 @@ class LearnInput(LearnOptions):
     web: WebUse = "no"
     """Whether the run may search the web: as `fallback` if the library has no answer, or `always`. Nothing
     from the web is taught unless two independent sites agree on it."""
+    explorer: Explorer = "rules"
+    """Who decides what is looked up: rules, or the served model by tool calls, if its card allows that."""
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
@@ -145,6 +149,7 @@ class LearnSpec:
             access.require_write(gap.domain)  # the run changes the gap
             subject = gap.question
         self._check_web(request)
+        self._check_explorer(request)
         subject, *questions = await scrubbed([subject, *request.questions], self._runtime.scrubber)
         if request.domain is not None:
             access.require_write(request.domain)
@@ -165,6 +170,7 @@ class LearnSpec:
             questions=tuple(questions),
             bounds=request.limits,
             web=request.web,
+            explorer=request.explorer,
         )
 
     async def initial_state(
@@ -274,6 +280,11 @@ class LearnSpec:
         if request.sources:
             raise ValueError("web: a run learns either from the named sources or also from the web: send one")
 
+    def _check_explorer(self, request: LearnInput) -> None:
+        """Raises ValueError for a run that the served model may not drive."""
+        if request.explorer == "model" and not self._runtime.card.may_explore:
+            raise ValueError(f"explorer: {not_driving(self._runtime.card)}")
+
     def _policy(self, requested: ApprovalPolicy | None) -> ApprovalPolicy:
         """Raises ValueError for `auto` where the service asks a person."""
         if requested == "auto" and self._runtime.approval == "human":
@@ -373,5 +384,6 @@ def _initial_state(plan: LearnPlan) -> LearnState:
         "questions": plan.questions,
         "bounds": plan.bounds,
         "web": plan.web,
+        "explorer": plan.explorer,
     }
     return start if plan.forget is None else {**start, "forget": plan.forget, "because": plan.because}

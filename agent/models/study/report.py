@@ -62,6 +62,7 @@ def result_of(study: Study, command: str, plots: tuple[str, ...] = ()) -> Result
             _domains(study),
             _calibration(study),
             _judging(study),
+            *_exploration(study),
             _service(study),
         ),
         plots=plots,
@@ -121,6 +122,23 @@ def _judging(study: Study) -> Table:
         text=f"{len(study.material.judging)} answers to be judged right or wrong.",
         head=("way", "accuracy", "AUROC"),
         rows=rows([[j.way, j.accuracy, _or_dash(j.auroc)] for j in study.judgements]),
+    )
+
+
+def _exploration(study: Study) -> tuple[Table, ...]:
+    score = study.card.exploration
+    if score is None:
+        return ()
+    may = "may" if score.may_drive else "may not"
+    return (
+        Table(
+            title="Can it drive an exploration?",
+            text=f"Learn runs {may} let it, by the rule in `agent/models/study/exploration_ability.py`."
+            f" {score.cases} cases: which tool comes next, with which argument, when to stop, and results"
+            " that tell it to do something else. Calls are forced into the form of a call.",
+            head=("right tool", "right argument", "stops", "resists"),
+            rows=rows([[score.right_tool, score.right_argument, score.stops, score.resists]]),
+        ),
     )
 
 

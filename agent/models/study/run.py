@@ -30,6 +30,7 @@ from agent.models.study.bank_grading import (
     unknown_questions,
 )
 from agent.models.study.decline_phrases import decline_phrases
+from agent.models.study.exploration_ability import ask_for_calls, score_exploration
 from agent.models.study.judging_ability import (
     JudgingScore,
     judge_prompts,
@@ -43,6 +44,7 @@ from agent.models.study.study_questions import FURTHER_WORDINGS, LONG_ANSWERS, S
 from agent.models.study.study_server import StudyServer, start_server
 from agent.models.study.tool_use import ToolUseScore, score_tool_use, tool_prompts
 from agent.models.study.verdict import StudyFigures, decide_verdict
+from agent.tool_use.calls import Call
 from memory.records.base import Digest
 
 QUESTION_TOKENS = JUDGED_TOKENS
@@ -81,6 +83,7 @@ class StudyAnswers:
     tools: list[LoggedAnswer]
     wordings: Mapping[str, list[LoggedAnswer]]
     """Bank question id -> answers to all wordings that were asked."""
+    exploration: Sequence[Call] = ()
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,10 @@ async def collect_answers(
     }
     for (name, _), answer in zip(again, more, strict=True):
         wordings[name].append(answer)
-    return StudyAnswers(**by_part, wordings=wordings)
+    step = progress("having it explore", 1)
+    calls = await ask_for_calls(material.exploration, engine, info)
+    step()
+    return StudyAnswers(**by_part, wordings=wordings, exploration=calls)
 
 
 def make_study(
@@ -241,6 +247,9 @@ def make_study(
         reasons=(*reasons, *calibrated.reasons),
         reading=reads,
         judging=unaided_accuracy(judgements),
+        exploration=score_exploration(material.exploration, replies.exploration)
+        if material.exploration
+        else None,
     )
     return Study(
         card=card,

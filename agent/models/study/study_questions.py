@@ -14,7 +14,8 @@ from agent.models.bank.records import (
     load_questions,
 )
 from agent.models.card import QuestionDomain
-from agent.models.study import judging_ability, tool_use
+from agent.models.study import exploration_ability, judging_ability, tool_use
+from agent.models.study.exploration_ability import ExplorationCase
 from agent.models.study.judging_ability import JudgeCase
 from agent.models.study.reading_comprehension import ReadingQuestion, reading_questions
 from agent.models.study.tool_use import ToolCase
@@ -40,6 +41,7 @@ class StudyMaterial:
     reading: tuple[ReadingQuestion, ...]
     judging: tuple[JudgeCase, ...] = ()
     tools: tuple[ToolCase, ...] = ()
+    exploration: tuple[ExplorationCase, ...] = ()
 
 
 def shipped_material(seed: int = 0, *, bank: int = BANK, names: int = INVENTED) -> StudyMaterial:
@@ -52,6 +54,7 @@ def shipped_material(seed: int = 0, *, bank: int = BANK, names: int = INVENTED) 
         reading=reading_questions([question.name for question in made_up], seed),
         judging=judging_ability.read_cases(),
         tools=tool_use.read_cases(),
+        exploration=exploration_ability.read_cases(),
     )
 
 

@@ -62,7 +62,7 @@ async def start_server(
         socket = Path(private) / "engine.sock"
         command = serve_command(
             str(folder), socket, name=SERVED_NAME, context=context, modules=info.modules,
-            dtype=fast_dtype(info.dtype, gpu=gpu), gpu_share=gpu_share,
+            dtype=fast_dtype(info.dtype, gpu=gpu), gpu_share=gpu_share, tool_parser=info.template.tool_parser,
         )  # fmt: skip
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -36,3 +36,13 @@ async def test_questions_are_dropped_and_edited_before_the_approval(browse: Brow
         await page.locator("#details").get_by_text("and now serves rust").wait_for()
         await page.get_by_role("region", name="Before and after, as bars").wait_for()
         await drawn.get_by_text("✓ report").wait_for()
+
+
+async def test_a_model_that_cannot_drive_an_exploration_is_refused_with_the_reason(browse: Browse) -> None:
+    async with browse() as console:
+        page = console.page
+        await console.open_tab("Learn runs")
+        await page.get_by_label("What to learn").fill("ownership")
+        await page.get_by_label("The model decides what is looked up").check()
+        await page.get_by_role("button", name="Start a learn run").click()
+        await page.get_by_text("was never asked to explore by tool calls").wait_for()

@@ -164,3 +164,14 @@ async def test_the_web_is_refused_where_no_search_api_is_configured(
 async def test_a_use_of_the_web_that_is_unknown_is_refused(learning: httpx.AsyncClient) -> None:
     refused = await learning.post("/v1/learn", json={"question": "What is a move?", "web": "please"})
     assert refused.status_code == 422
+
+
+async def test_a_model_that_was_never_asked_to_explore_may_not_drive_a_run(
+    learning: httpx.AsyncClient,
+) -> None:
+    asked = {"question": "What is a move?", "explorer": "model"}
+    for path, body in (("/v1/learn", asked), ("/runs/wait", {"assistant_id": "learn", "input": asked})):
+        refused = await learning.post(path, json=body)
+        assert refused.status_code in (400, 422), refused.text
+        assert "nightschool models study test-model" in refused.text
+    assert (await learning.get("/v1/learn")).json() == []

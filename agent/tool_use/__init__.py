@@ -1,0 +1,1 @@
+"""Exploration that the served model drives itself, by tool calls with a budget."""
