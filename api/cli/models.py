@@ -128,6 +128,26 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def deepen(
+    name: Name,
+    layers: Annotated[int, typer.Option(min=1, help="How many layers to add.")],
+    as_name: Annotated[str | None, typer.Option("--name", help="Default: NAME-deep.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a model that answers as this one does, with more layers to teach; study it, then grow onto it."""
+    from agent.models.deepening import deepen as deepened
+
+    with _errors_as_messages(), _progress(quiet=as_json) as progress:
+        progress.say("adding layers, and comparing log-probabilities")
+        store = _store()
+        origin = deepened(store, name, layers, as_name or f"{name}-deep")
+    if as_json:
+        print_json([origin.model_dump(mode="json")])
+    else:
+        _print_added(store, origin)
+
+
+@app.command()
 def use(name: Name, as_json: AsJson = False) -> None:
     """Select the model to serve and train; takes effect at the next start."""
     with _errors_as_messages():
