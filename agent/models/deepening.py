@@ -64,7 +64,9 @@ def write_deeper(source: Path, folder: Path, added: int) -> float:
         raise ModelRefused(f"a model of {depth} layers can be deepened by 1 to {depth}, not by {added}")
     stack, prefix = _layers(model, depth)
     origins = _origins(depth, added)
-    grown: Any = AutoModelForCausalLM.from_config(_deeper(model.config, origins), dtype=model.dtype)
+    grown: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+        _deeper(model.config, origins), dtype=model.dtype
+    )
     weights = {
         name: tensor for name, tensor in model.state_dict().items() if not name.startswith(f"{prefix}.")
     }
