@@ -16,7 +16,7 @@ from agent.chat.abstention import (
     closest_text,
     reply_language,
 )
-from agent.chat.answer_from_sources import answer_from_sources, check_against_sources
+from agent.chat.answer_from_sources import answer_from_sources
 from agent.chat.conversation import prompt_messages, question_of, with_question
 from agent.chat.followup import make_standalone
 from agent.chat.format_directives import dictates_form
@@ -33,6 +33,7 @@ from agent.learning import gaps
 from agent.learning.exploration import look_up
 from agent.nights.scoring.live import worth_a_second_attempt
 from graphs.archive import archived_update
+from graphs.checked_views import check_answer
 from graphs.state import ChatState, Runtime, Update
 from graphs.turn import Piece
 from graphs.turn_log import interaction_of, scrubbed
@@ -157,15 +158,7 @@ async def check(state: ChatState, runtime: Injected[Runtime]) -> Update:
     assert uncertainty is not None
     question, messages = state["standalone"], state["messages"]
     findings = await _look_up(question, context)
-    support = await asyncio.to_thread(
-        check_against_sources,
-        question,
-        draft.text,
-        messages,
-        findings,
-        embedder=context.embedder,
-        card=context.card,
-    )
+    support = await check_answer(question, draft.text, messages, findings, context)
     if support.citations or not findings.evidence:
         _emitter(state["interaction_id"], state, runtime)(draft.tokens)
         return {"draft": None, "citations": support.citations}

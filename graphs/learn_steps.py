@@ -15,9 +15,8 @@ from agent.engines.base import EndingScorer
 from agent.errors import TeacherError
 from agent.learning import exploration, perspectives
 from agent.learning.candidate_pairs import WrittenPairs
-from agent.learning.contradictions import disputed_sentences
 from agent.learning.critique import MIN_FAITHFULNESS, critique
-from agent.learning.curriculum import closest_groups, compose_curriculum, group_wordings
+from agent.learning.curriculum import attributed, closest_groups, compose_curriculum, group_wordings
 from agent.learning.gaps import is_gap
 from agent.learning.perspectives import Contested
 from agent.learning.several_views import SeveralViews
@@ -98,7 +97,7 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
         domain=state["domain"],
         whole=state["whole"] or "explored" in state,  # one page of the web alone teaches nothing
         only=only,
-        viewpoints=await Perspectives(context.database).viewpoints(state["domain"]),
+        viewpoints=await Perspectives(context.database).viewpoints(context.access),
         first=first,
     )
     summary = FindingsSummary(
@@ -122,7 +121,7 @@ async def explore(state: LearnState, runtime: Injected[Runtime]) -> Update:
 async def judge_findings(state: LearnState, runtime: Injected[Runtime]) -> Update:
     """Judges the findings: the verdict accepts them, refines the search, or ends the run."""
     context = runtime.context
-    viewpoints = await Perspectives(context.database).viewpoints(state["domain"])
+    viewpoints = await Perspectives(context.database).viewpoints(context.access)
     judgement = await critique(
         state["subject"], state["findings"], viewpoints=viewpoints, judge=context.judge
     )
@@ -184,9 +183,10 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
         return {"outcome": Outcome(status="failed", reason=str(error))}
     if not written.candidates:
         return lacking(state, context, _nothing_written(written))
-    viewpoints = await Perspectives(context.database).viewpoints(state["domain"])
-    disputed = disputed_sentences(findings.facts, viewpoints)
-    usable = [c for c in written.candidates if c.quote not in disputed]
+    viewpoints = await Perspectives(context.database).viewpoints(context.access)
+    found, by_id = perspectives.contested(findings.facts, viewpoints), {p.id: p for p in passages}
+    undisputed = [c for c in written.candidates if not found.is_disputed(c.quote)]
+    usable, untaught = perspectives.taught(undisputed, by_id, found, viewpoints)
     groups, limits = group_wordings(usable), run_limits(state, context)
     domain = state["domain"] or _domain(state, context)
     if question:
@@ -194,12 +194,11 @@ async def write_candidates(state: LearnState, runtime: Injected[Runtime]) -> Upd
     else:
         limit = VERIFIED_PER_TAUGHT * limits.facts
         if len(groups) > limit:
-            by_id = {passage.id: passage for passage in passages}
-            groups = await lessons.untaught_first(groups, by_id, domain, context)
+            groups = await lessons.untaught_first(groups, by_id, domain, context, viewpoints)
         chosen = groups[:limit]
-    left_out = {f"passages: {reason}": count for reason, count in written.failed.items()}
-    if len(usable) < len(written.candidates):
-        left_out[DISPUTED] = len(written.candidates) - len(usable)
+    left_out = {f"passages: {reason}": count for reason, count in written.failed.items()} | untaught
+    if len(undisputed) < len(written.candidates):
+        left_out[DISPUTED] = len(written.candidates) - len(undisputed)
     if len(groups) > len(chosen):
         reason = "further from the question" if question else "more than one run can verify"
         left_out[reason] = len(groups) - len(chosen)
@@ -233,7 +232,7 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
     ids = list(dict.fromkeys(candidate.passage_id for candidate in draft.candidates))
     teachable = run_access(state, context).to_teach(domain)
     passages = {p.id: p for p in await context.episodic.get(ids, access=teachable)}
-    viewpoints = await Perspectives(context.database).viewpoints(domain)
+    viewpoints = await Perspectives(context.database).viewpoints(context.access)
     judgement, found = await _judge_stored(state, passages, teachable, context, viewpoints)
     update: Update = {"draft": None, "judgement": judgement}
     if judgement.faithfulness < MIN_FAITHFULNESS:
@@ -274,7 +273,7 @@ async def verify_candidates(state: LearnState, runtime: Injected[Runtime]) -> Up
         answer_pair = await views.answer(state["subject"], kept, context.embedder)
         if answer_pair is None:
             return update | lacking(state, context, UNANSWERED)
-        text = f"{state['subject']!r} is taught as {answer_pair.answer!r}"
+        text = f"{attributed(answer_pair)!r} is taught as {answer_pair.answer!r}"
         update["events"].append(event(context, "verify", text))
         curriculum = compose_curriculum(
             state["subject"],

@@ -218,12 +218,16 @@ def over_limit_reason(limits: Limits) -> str:
 
 
 async def untaught_first(
-    groups: Sequence[Group], passages: Mapping[str, Passage], domain: Domain, runtime: Runtime
+    groups: Sequence[Group],
+    passages: Mapping[str, Passage],
+    domain: Domain,
+    runtime: Runtime,
+    viewpoints: Viewpoints,
 ) -> tuple[Group, ...]:
     """Sorts facts that earlier lessons taught to the end, because one run cannot verify all of them.
 
-    Before and after, the documents take turns. A quote that is not in its passage, which verification would
-    drop, counts as untaught.
+    Before and after, the documents take turns, those of a perspective together by its weight. A quote that is
+    not in its passage, which verification would drop, counts as untaught.
     """
     taught = await facts_taught(domain, runtime.registry, runtime.outbox)
 
@@ -231,7 +235,9 @@ async def untaught_first(
         first, passage = group[0], passages[group[0].passage_id]
         return first.quote in passage.text and fact_id(first, passage) in taught.live | taught.quarantined
 
-    return tuple(sorted(in_turns(groups, source_in(passages)), key=known))
+    voice = partial(voice_of, passages=passages, viewpoints=viewpoints)
+    turns = in_turns(groups, source_in(passages))
+    return tuple(sorted(in_turns(turns, lambda g: voice(g)[0], lambda g: voice(g)[1]), key=known))
 
 
 def source_in(passages: Mapping[str, Passage]) -> Callable[[Group], str]:

@@ -19,8 +19,9 @@ def not_driving(card: ModelCard) -> str:
         )
     score = card.exploration
     return (
-        f"{card.name} cannot drive an exploration: of {score.cases} cases it chose the right tool in"
-        f" {score.right_tool:.0%} and stopped in time in {score.stops:.0%}; leave `explorer` out"
+        f"{card.name} cannot drive an exploration: in the study's {score.cases} cases the tool was right in"
+        f" {score.right_tool:.0%}, its argument in {score.right_argument:.0%}, the end in {score.stops:.0%},"
+        f" and {score.resists:.0%} of misleading results were resisted; leave `explorer` out"
     )
 
 

@@ -21,6 +21,7 @@ from memory.records.curricula import Curriculum
 from memory.records.feedback import PreferenceSet
 from memory.records.nights import Night
 from memory.records.runs import JobKind
+from memory.server.perspectives import Perspectives
 from memory.server.threads import Threads
 
 MAX_ITEMS = 500
@@ -86,7 +87,13 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
             topic=f"the day before {night.until:%Y-%m-%d %H:%M}",
             minimum=night.options.minimum_examples,
             deps=LessonDeps(
-                context.episodic, work.access, context.teacher, context.registry, context.outbox, scorer
+                context.episodic,
+                work.access,
+                context.teacher,
+                context.registry,
+                context.outbox,
+                scorer,
+                await Perspectives(context.database).viewpoints(),
             ),
             evaluated=evaluated,
             most=context.limits.facts_per_lesson,

@@ -23,6 +23,7 @@ StorageError
 +-- UnknownKey            no API key with this id exists
 +-- UnknownGrant          the owner has no grant on this domain
 +-- UnknownDocument       no document of this name belongs to the caller
++-- PerspectiveTaken      documents of others speak from it
 +-- UnknownPerspective    no document of the domain speaks from it
 +-- UnknownSentence       no document holds this sentence, or it was not withdrawn
 +-- DomainClosed          the caller has no grant to write a closed domain
@@ -127,6 +128,10 @@ class UnknownSentence(StorageError):
 
 class UnknownDocument(StorageError):
     """No document of this name belongs to the caller."""
+
+
+class PerspectiveTaken(StorageError):
+    """Documents of others speak from the perspective of this name."""
 
 
 class UnknownPerspective(StorageError):

@@ -1,7 +1,7 @@
 """Which documents may speak from different perspectives: those that contradict each other, in two camps."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet  # type: ignore[import-untyped]
@@ -12,6 +12,8 @@ from memory.records.base import Record
 from memory.records.knowledge import Fact
 from memory.records.perspectives import Viewpoints
 
+MAX_MEMBERS = 500
+"""Documents that are divided at a time, those with the most contradictions: more would take minutes."""
 SHOWN = 5
 """Conflicts that are shown as the reason."""
 
@@ -43,25 +45,26 @@ def camps(facts: Sequence[Fact]) -> tuple[Camps, ...]:
     views = [each for each in conflicts(stated, alone) if each.kind == "view"]
     if not views:
         return ()
-    links, parts = np.zeros((len(documents), len(documents))), DisjointSet(range(len(documents)))
+    parts = DisjointSet(range(len(documents)))
+    against: Counter[tuple[int, int]] = Counter()
+    contradicted: Counter[int] = Counter()
     for each in views:
-        first, second = (place[_document(fact)] for fact in (each.current, each.other))
-        links[[first, second], [second, first]] -= 1
+        first, second = sorted(place[_document(fact)] for fact in (each.current, each.other))
+        against[first, second] += 1
+        contradicted.update((first, second))
         parts.merge(first, second)
-    for first, second in _agreements(stated, place):
-        links[[first, second], [second, first]] += 1
     found: list[Camps] = []
     for part in parts.subsets():
-        members = sorted(part)
-        if len(members) < 2:
+        if len(part) < 2:
             continue
-        _, vectors = np.linalg.eigh(links[np.ix_(members, members)])
-        sides = dict(zip(members, (vectors[:, -1] >= 0).tolist(), strict=True))
+        members = sorted(part, key=lambda member: (-contradicted[member], member))
+        sides = _sides(sorted(members[:MAX_MEMBERS]), against, stated, place)
         between = [
             each
             for each in views
             if (a := place[_document(each.current)]) in sides
-            and sides[a] != sides[place[_document(each.other)]]
+            and (b := place[_document(each.other)]) in sides
+            and sides[a] != sides[b]
         ]
         if between:
             found.append(_camps(documents, sides, between))
@@ -88,13 +91,30 @@ def _camps(
     )
 
 
-def _agreements(facts: Sequence[Fact], place: dict[tuple[str, str, str | None], int]) -> set[tuple[int, int]]:
-    """Pairs of documents, by index, that state the same fact."""
+def _sides(
+    members: Sequence[int],
+    against: Mapping[tuple[int, int], int],
+    facts: Sequence[Fact],
+    place: Mapping[tuple[str, str, str | None], int],
+) -> dict[int, bool]:
+    """On which side each of these documents is."""
+    rows = {member: row for row, member in enumerate(members)}
+    links = np.zeros((len(members), len(members)))
     stating: dict[tuple[str, ...], set[int]] = defaultdict(set)
     for fact in facts:
-        said = (fact.domain, key(fact.subject), key(fact.relation), key(fact.object), str(fact.negated))
-        stating[said].add(place[_document(fact)])
-    return {(a, b) for same in stating.values() for a in same for b in same if a < b}
+        if (row := rows.get(place[_document(fact)])) is not None:
+            said = (key(fact.subject), key(fact.relation), key(fact.object), str(fact.negated))
+            stating[said].add(row)
+    for same in stating.values():
+        together = sorted(same)
+        links[np.ix_(together, together)] += 1
+    for (first, second), count in against.items():
+        if first in rows and second in rows:  # where they contradict each other, agreements count nothing
+            pair = [rows[first], rows[second]], [rows[second], rows[first]]
+            links[pair] = -count
+    np.fill_diagonal(links, 0)
+    _, vectors = np.linalg.eigh(links)
+    return dict(zip(members, (vectors[:, -1] >= 0).tolist(), strict=True))
 
 
 def _document(fact: Fact) -> tuple[str, str, str | None]:

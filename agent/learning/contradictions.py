@@ -152,16 +152,6 @@ def conflicts(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> 
     )
 
 
-def disputed_sentences(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> frozenset[str]:
-    """The sentences whose facts are contradicted by others, apart from views."""
-    return frozenset(
-        fact.sentence
-        for each in conflicts(facts, viewpoints)
-        if each.kind != "view"
-        for fact in (each.current, each.other)
-    )
-
-
 def _views(first: Fact, second: Fact, viewpoints: Viewpoints) -> Conflict:
     current, other = sorted((first, second), key=lambda fact: (-viewpoints.weight(fact), viewpoints.of(fact)))
     names = viewpoints.of(current), viewpoints.of(other)

@@ -132,8 +132,7 @@ def _perspectives(question: str, findings: Findings, viewpoints: Viewpoints) -> 
         )
         reasons.append(f"from {name} alone: {judged}")
     domains = {hit.passage.domain for hit in findings.evidence}
-    every = {name for domain, name in viewpoints.weights if domain in domains}
-    if names and (silent := sorted(every - {*names})):
+    if names and (silent := sorted(viewpoints.among(domains) - {*names})):
         reasons.append(f"{', '.join(silent)}: nothing about this")
     return reasons
 

@@ -94,7 +94,7 @@ def compose_curriculum(
     """The curriculum of verified candidates; None if there are none.
 
     `passages` maps ids to the candidates' passages. `asked` is a person's own question with its verified
-    answer, which is always trained in its original wording.
+    answer, which is always trained in its original wording, after who holds it if it is a view.
     """
     facts: dict[str, Fact] = {}
     pairs: list[QAPair] = []
@@ -103,7 +103,8 @@ def compose_curriculum(
         passage = passages[group[0].passage_id]
         fact = _fact(group[0], passage)
         own = attributed(asked) if asked is not None and asked in group else None
-        trained, reserved = _split_wordings([attributed(c) for c in group], passage.title, own, seed=fact.id)
+        title = "" if group[0].views else passage.title  # one document's title frames no other's view
+        trained, reserved = _split_wordings([attributed(c) for c in group], title, own, seed=fact.id)
         facts[fact.id] = fact
         pairs += [_pair(text, group[0], fact) for text in trained]
         held_out.append(_pair(reserved, group[0], fact))
@@ -169,7 +170,8 @@ def _split_wordings(
 def fact_id(candidate: CandidatePair, passage: Passage) -> str:
     """A stable id of the candidate's fact."""
     start = passage.text.index(candidate.quote)
-    return digest_of([passage.id, start, candidate.form, normalise(candidate.answer)])[:32]
+    told = [passage.id, start, candidate.form, normalise(candidate.answer)]
+    return digest_of([*told, candidate.held_by] if candidate.held_by else told)[:32]
 
 
 def _fact(candidate: CandidatePair, passage: Passage) -> Fact:

@@ -56,7 +56,11 @@ def standings(facts: Sequence[Fact]) -> dict[str, Standing]:
     groups: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
     for fact in facts:
         groups[_statement(fact)].append(fact)
-    return {fact.id: _standing(fact, group) for group in groups.values() for fact in group}
+    return {
+        fact.id: standing
+        for group in groups.values()
+        for fact, standing in zip(group, _standings(group), strict=True)
+    }
 
 
 def is_stale(fact: Fact, now: datetime) -> bool:
@@ -69,14 +73,15 @@ def is_stale(fact: Fact, now: datetime) -> bool:
     return now - fact.observed_at > (ANNOUNCED_LASTS if planned else STATE_LASTS)
 
 
-def _standing(fact: Fact, same: Sequence[Fact]) -> Standing:
+def _standings(same: Sequence[Fact]) -> list[Standing]:
+    """The standings of facts with equal words; they differ in tense alone."""
     observed = [each.observed_at for each in same if each.observed_at is not None]
-    return Standing(
-        support=len({(each.source, each.said_by) for each in same}),
-        confidence=max(each.confidence for each in same),
-        observed_at=max(observed, default=None),
-        changes=_changes(fact),
-    )
+    support = len({(each.source, each.said_by) for each in same})
+    confidence, latest = max(each.confidence for each in same), max(observed, default=None)
+    return [
+        Standing(support=support, confidence=confidence, observed_at=latest, changes=_changes(fact))
+        for fact in same
+    ]
 
 
 def _changes(fact: Fact) -> bool:

@@ -1,7 +1,7 @@
 """Pairs the gap's own question with a verified answer, as one more wording to teach."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -28,12 +28,12 @@ async def pair_for_question(
     question: str,
     verified: Sequence[CandidatePair],
     passages: Mapping[str, Passage],
-    corpus: CorpusIndex,
+    corpus: Callable[[CandidatePair], CorpusIndex],
     embedder: Embedder,
 ) -> CandidatePair | None:
     """The question with the answer of the closest verified pair that also answers it; None if there is none.
 
-    The new pair is verified like any other.
+    The new pair is verified like any other, against the `corpus` of its candidate.
     """
     if not verified:
         return None
@@ -47,7 +47,7 @@ async def pair_for_question(
         passage = passages.get(candidate.passage_id)
         if passage is None or (candidate.form == "yes_no") != _is_yes_no_question(question):
             continue
-        if names_all(question, passage) and unsupported_reason(candidate, passage, corpus) is None:
+        if names_all(question, passage) and unsupported_reason(candidate, passage, corpus(candidate)) is None:
             return candidate
     return None
 

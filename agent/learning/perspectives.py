@@ -1,5 +1,7 @@
 """More than one view: what perspectives hold differently is taught as what each holds, never as one truth."""
 
+import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,9 +12,14 @@ from memory.records.curricula import View
 from memory.records.knowledge import Fact, Passage
 from memory.records.perspectives import Viewpoints
 
-MAX_VIEWS = 4
-"""Most views in one answer."""
+MAX_JOINT_WORDS = 18
+"""Of an answer that tells several views: evaluation lets a model say no more than 32 tokens. Views that are
+longer together are taught one by one alone."""
 UNTAUGHT = "of a perspective that weighs nothing"
+NOBODYS = "what perspectives see differently, said by a document of none"
+ANSWERED_BY_VIEWS = "perspectives answer it differently"
+_BLANK = "____"
+_HOLDS = re.compile(r"(?:^|; )(?P<name>\w[\w .,'&/()-]{0,59}?) holds: ")
 
 
 class Contested(NamedTuple):
@@ -59,15 +66,33 @@ def taught(
     Who holds what comes from `viewpoints` alone: what a teacher or a client wrote there is dropped.
     """
     kept: list[CandidatePair] = []
-    left_out = 0
+    left_out: Counter[str] = Counter()
     for candidate in candidates:
         passage = passages.get(candidate.passage_id)
-        if passage is not None and viewpoints.of(passage) and viewpoints.weight(passage) == 0:
-            left_out += 1
-            continue
-        holder = viewpoints.of(passage) if passage is not None and found.is_view(candidate.quote) else ""
-        kept.append(candidate.model_copy(update={"held_by": holder, "views": ()}))
-    return tuple(kept), {UNTAUGHT: left_out} if left_out else {}
+        speaker = viewpoints.of(passage) if passage is not None else ""
+        is_view = found.is_view(candidate.quote)
+        if passage is not None and speaker and viewpoints.weight(passage) == 0:
+            left_out[UNTAUGHT] += 1
+        elif is_view and not speaker:
+            left_out[NOBODYS] += 1
+        else:
+            holder = speaker if is_view else ""
+            kept.append(candidate.model_copy(update={"held_by": holder, "views": ()}))
+    return tuple(kept), dict(left_out)
+
+
+def without_answered(candidates: Sequence[CandidatePair]) -> tuple[CandidatePair, ...]:
+    """The candidates, without those that are no views and answer otherwise what views answer."""
+    answers: dict[str, set[str]] = {}
+    for candidate in candidates:
+        if candidate.held_by:
+            answers.setdefault(normalise(candidate.question), set()).add(normalise(candidate.answer))
+    return tuple(
+        candidate
+        for candidate in candidates
+        if candidate.held_by
+        or answers.get(normalise(candidate.question), set()) <= {normalise(candidate.answer)}
+    )
 
 
 def by_holder(candidates: Sequence[CandidatePair]) -> dict[str, list[CandidatePair]]:
@@ -88,16 +113,28 @@ def joint(
 ) -> tuple[CandidatePair, ...]:
     """One candidate for each question that several perspectives answer: `X holds: ...; Y holds: ...`.
 
-    The heaviest perspective comes first, at most MAX_VIEWS are named. All parts are verified already.
+    The heaviest perspective comes first. All parts are verified already.
     """
     questions: dict[str, dict[str, CandidatePair]] = {}
     for candidate in candidates:
-        if candidate.held_by and candidate.form != "cloze":
+        if candidate.held_by and _BLANK not in candidate.question:
             questions.setdefault(normalise(candidate.question), {}).setdefault(candidate.held_by, candidate)
-    return tuple(
+    told = [
         _together(list(held.values()), passages, viewpoints)
         for held in questions.values()
         if len({normalise(each.answer) for each in held.values()}) > 1
+    ]
+    return tuple(each for each in told if len(each.answer.split()) <= MAX_JOINT_WORDS)
+
+
+def told_views(answer: str) -> tuple[tuple[str, str], ...]:
+    """Who holds what, of an answer as `joint` makes it; nothing of any other."""
+    starts = list(_HOLDS.finditer(answer))
+    if not starts or starts[0].start():
+        return ()
+    ends = [*(each.start() for each in starts[1:]), len(answer)]
+    return tuple(
+        (each["name"], answer[each.end() : end].strip(" .;")) for each, end in zip(starts, ends, strict=True)
     )
 
 
@@ -105,14 +142,18 @@ def _together(
     held: Sequence[CandidatePair], passages: Mapping[str, Passage], viewpoints: Viewpoints
 ) -> CandidatePair:
     weights = {each.held_by: viewpoints.weight(passages[each.passage_id]) for each in held}
-    first, *others = sorted(held, key=lambda each: (-weights[each.held_by], each.held_by))[:MAX_VIEWS]
-    named = (first, *others)
+    named = sorted(held, key=lambda each: (-weights[each.held_by], each.held_by))
     views = tuple(
-        View(held_by=each.held_by, source=passages[each.passage_id].source, quote=each.quote)
+        View(
+            held_by=each.held_by,
+            source=passages[each.passage_id].source,
+            owner=passages[each.passage_id].owner,
+            quote=each.quote,
+        )
         for each in named
     )
     answer = "; ".join(f"{each.held_by} holds: {each.answer}" for each in named)
-    return first.model_copy(update={"answer": answer, "held_by": "", "views": views})
+    return named[0].model_copy(update={"answer": answer, "held_by": "", "views": views})
 
 
 def _says(quote: str, sentences: Collection[str]) -> bool:

@@ -35,5 +35,5 @@ def lower_first(question: str) -> str:
 
 _OPENER_WORDS = """
     What Who Whom When Where Which Why How Is Are Was Were Do Does Did Can Could Will Would Should Must May
-    In At On By For To From With After Before During Under Since Until Tell The A An Define"""
+    According In At On By For To From With After Before During Under Since Until Tell The A An Define"""
 _OPENERS = frozenset(_OPENER_WORDS.split())

@@ -7,7 +7,13 @@ from agent.engines.base import EndingScorer
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
 from agent.learning.gap_wording import pair_for_question
-from agent.learning.perspectives import by_holder, joint, without_others
+from agent.learning.perspectives import (
+    ANSWERED_BY_VIEWS,
+    by_holder,
+    joint,
+    without_answered,
+    without_others,
+)
 from agent.learning.verification import VerifiedPairs, verify
 from memory.embedding.embedder import Embedder
 from memory.records.knowledge import Passage
@@ -40,8 +46,12 @@ class SeveralViews:
         dropped: Counter[str] = Counter()
         for each in verified:
             dropped.update(each.dropped)
+        every = [pair for each in verified for pair in each.kept]
+        kept = without_answered(every)
+        if len(kept) < len(every):
+            dropped[ANSWERED_BY_VIEWS] = len(every) - len(kept)
         return VerifiedPairs(
-            kept=tuple(pair for each in verified for pair in each.kept),
+            kept=kept,
             dropped=dict(sorted(dropped.items())),
             scored=all(each.scored for each in verified),
         )
@@ -57,10 +67,19 @@ class SeveralViews:
 
         None if no candidate answers it.
         """
-        answers: list[CandidatePair] = []
-        for holder, held in sorted(by_holder(kept).items()):  # what is no view comes first
-            corpus = self._corpora[holder]
-            pair = await pair_for_question(question, held, self._passages, corpus, embedder)
-            if pair is not None:
-                answers.append(pair)
-        return next(iter((*joint(answers, self._passages, self._viewpoints), *answers)), None)
+        closest = await self._closest(question, kept, embedder)
+        if closest is None or not closest.held_by:
+            return closest
+        answers = [closest]
+        for holder, held in by_holder(kept).items():
+            if holder not in ("", closest.held_by):
+                other = await self._closest(question, held, embedder)
+                answers += [] if other is None else [other]
+        return next(iter(joint(answers, self._passages, self._viewpoints)), closest)
+
+    async def _closest(
+        self, question: str, candidates: Sequence[CandidatePair], embedder: Embedder
+    ) -> CandidatePair | None:
+        return await pair_for_question(
+            question, candidates, self._passages, lambda each: self._corpora[each.held_by], embedder
+        )

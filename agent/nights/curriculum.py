@@ -29,6 +29,7 @@ from memory.records.base import Digest, Domain
 from memory.records.curricula import Curriculum, Form, QAPair, item_digest
 from memory.records.knowledge import Citation, Passage
 from memory.records.nights import GoldenPair
+from memory.records.perspectives import NO_VIEWPOINTS, Viewpoints
 
 SURPRISING = 1.5
 """Weight from which a fact is taught again although the live adapter was taught it: half as surprising again
@@ -53,6 +54,7 @@ class LessonDeps(NamedTuple):
     outbox: Outbox
     scorer: EndingScorer | None = None
     """Checks the endings of the teacher's questions, if there is one."""
+    viewpoints: Viewpoints = NO_VIEWPOINTS
 
 
 class NightLesson(NamedTuple):
@@ -102,7 +104,7 @@ async def night_curriculum(
     left_out.update(verified.dropped)
     said = {passage.id for passage in statements}
     groups = group_wordings(verified.kept)
-    asked = await asyncio.to_thread(_golden_groups, usable, cited, groups, corpus, left_out)
+    asked = await asyncio.to_thread(_golden_groups, usable, cited, groups, corpus, left_out, deps.viewpoints)
     stated = [group for group in groups if group[0].passage_id in said]
     taught = await facts_taught(domain, deps.registry, deps.outbox)
     chosen = [g for g in (*asked, *stated) if _is_wanted(g, passages, taught, weights, left_out)]
@@ -167,14 +169,21 @@ def _golden_groups(
     written: Sequence[Group],
     corpus: CorpusIndex,
     left_out: Counter[str],
+    viewpoints: Viewpoints,
 ) -> list[Group]:
-    """Each golden question that its citation supports, with the teacher's wordings of the same question."""
+    """Each golden question that its citation supports, with the teacher's wordings of the same question.
+
+    What perspectives hold is left to learn runs, which teach it as such.
+    """
     candidates: list[CandidatePair] = []
     for pair in golden:
         reason: str | None = "its source is gone, or was changed"
         for citation in pair.citations:
             passage = cited.get((citation.source, citation.quote.strip()))
             if passage is None:
+                continue
+            if viewpoints.of(passage):
+                reason = "its source speaks from a perspective"
                 continue
             candidate = CandidatePair(
                 question=pair.question,

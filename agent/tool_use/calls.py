@@ -71,7 +71,8 @@ def parsed(reply: Reply) -> Call:
     name = argument_of(call.name)
     try:
         arguments = json.loads(call.arguments or "{}")
-    except ValueError:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # no JSON, nested too deeply, or half a character
         return nothing
     if name is None or not isinstance(arguments, dict):
         return nothing

@@ -1,9 +1,12 @@
 """Explores the library by a model's tool calls: what it asked for, what that found, and when it stopped."""
 
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.chat.answer_from_sources import estimated_tokens
+from agent.errors import PromptTooLong
 from agent.learning.exploration import look_up
 from agent.tool_use.calls import Call, Step
 from agent.tool_use.tools import ToolName
@@ -24,13 +27,13 @@ SHOWN = 4
 MAX_FACTS = 12
 MAX_OPENED = 40
 """Passages of one opened document."""
-RESULT_CHARS = 900
-"""Of a result at most; in a small context all results together take half of it."""
-CHARS_PER_TOKEN = 3
+RESULT_TOKENS = 300
+"""Of a result at most, as estimated; in a small context all results together take half of it."""
 
 NextCall = Callable[[str, Sequence[Step]], Awaitable[Call]]
 """Asks the model: the question and what was done so far in, its next call out."""
-Stopped = Literal["finished", "out of calls", "idle"]
+Stopped = Literal["finished", "out of calls", "out of room", "idle"]
+CUT = "\u2026"
 NO_CALL = "That is no call of one of the tools."
 REPEATED = "You have done this already. Do something else, or call finish."
 NOTHING = "Nothing was found."
@@ -90,7 +93,7 @@ class _Exploration:
                 lines = await self._open(call.argument)
             case _:
                 raise AssertionError(f"{call.tool} is not carried out")
-        room = min(RESULT_CHARS, self.library.context * CHARS_PER_TOKEN // (2 * MAX_CALLS))
+        room = min(RESULT_TOKENS, self.library.context // (2 * MAX_CALLS))
         return _fitting(lines, room) or NOTHING, len(self.evidence) - before
 
     async def _search(self, query: str) -> list[str]:
@@ -119,16 +122,13 @@ class _Exploration:
         return [_line(source, sentence) for source, sentence in sentences][:SHOWN]
 
     async def _open(self, source: str) -> list[str]:
-        library, source = self.library, source.strip("[] ")
-        stored = await library.episodic.documents(
-            access=library.access, domain=library.domain, sources={source}
-        )
-        if not stored:
-            return []
-        first = stored[0]
-        passages = await library.episodic.passages(first.source, domain=first.domain, owner=first.owner)
+        library, names = self.library, {source, source.removeprefix("[").removesuffix("]")}
+        stored = await library.episodic.documents(access=library.access, domain=library.domain, sources=names)
+        passages: list[Passage] = []
+        for each in stored:
+            passages += await library.episodic.passages(each.source, domain=each.domain, owner=each.owner)
         self._choose(passages[:MAX_OPENED])
-        return [_line(source, passage.text) for passage in passages]
+        return [_line(passage.source, passage.text) for passage in passages]
 
     def _choose(self, passages: Sequence[Passage]) -> None:
         """Adds passages that were asked for as such: they count as much as the best that a search found."""
@@ -148,9 +148,14 @@ async def explore_by_tools(
     """
     exploration, steps, uses, tokens = _Exploration(library), list[Step](), list[Use](), 0
     done: set[tuple[ToolName, str]] = set()
-    idle, stopped = 0, "out of calls"
+    idle = 0
+    stopped: Stopped = "out of calls"
     for _ in range(max_calls):
-        call = await ask(question, steps)
+        try:
+            call = await ask(question, steps)
+        except PromptTooLong:  # the results' lengths were only estimated
+            stopped = "out of room"
+            break
         tokens += call.tokens
         if call.tool == "finish":
             stopped = "finished"
@@ -183,9 +188,14 @@ def _line(source: str, text: str) -> str:
 
 
 def _fitting(lines: Sequence[str], room: int) -> str:
-    """The lines, each cut to an equal share of so many characters."""
-    if not lines:
-        return ""
+    """The first lines, each cut to an equal share of so many tokens."""
     shown = lines[:SHOWN]
-    share = room // len(shown)
-    return "\n".join(line if len(line) <= share else f"{line[: share - 1]}…" for line in shown)
+    return "\n".join(_cut(line, room // len(shown)) for line in shown)
+
+
+def _cut(line: str, room: int) -> str:
+    """As much of the line as fits into so many tokens, by bisection."""
+    if estimated_tokens(line) <= room:
+        return line
+    most = bisect_right(range(len(line)), room, key=lambda length: estimated_tokens(f"{line[:length]}{CUT}"))
+    return f"{line[: max(0, most - 1)]}{CUT}"

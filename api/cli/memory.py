@@ -96,7 +96,8 @@ def conflicts(
         return
     lines = [line for each in listed["conflicts"] for line in _described(each)]
     lines += [
-        f"{counted(listed['total'], 'conflict')}; `nightschool memory withdraw` takes out what is wrong."
+        f"{counted(listed['total'], 'conflict')}, {counted(listed['views'], 'view')} among them;"
+        " `nightschool memory withdraw` takes out what is wrong."
     ]
     console().print("\n".join(lines), markup=False, soft_wrap=True)
 

@@ -80,7 +80,10 @@ def contradicting(reply: Json) -> str:
         )
         for each in reply["conflicts"]
     ]
-    words = f"{reply['total']} in all; correct the document that is wrong, or withdraw its sentence below."
+    words = (
+        f"{reply['total']} in all, {reply['views']} of them views of declared perspectives; of the others,"
+        " correct the document that is wrong, or withdraw its sentence below."
+    )
     columns = ("about", "current", "other", "why")
     return block(table("Contradicting facts", columns, rows), paragraph(words, "quiet"))
 

@@ -33,7 +33,7 @@ class Documents(BaseModel):
 
 @router.post(
     PATH,
-    responses=openai_errors(400, 403, 413, 422, 503),
+    responses=openai_errors(400, 403, 409, 413, 422, 503),
     openapi_extra={"requestBody": {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def add(
@@ -71,7 +71,7 @@ async def add(
         return await writer.compare(place, read)
     report = await writer.store(place, read)
     if perspective is not None:
-        await service.perspectives.declare([place], perspective)
+        await service.perspectives.declare([place], perspective, access=access)
     return report
 
 

@@ -47,6 +47,8 @@ class Conflicts(BaseModel):
     """Facts that cannot both be true."""
 
     total: int
+    views: int
+    """Of these, what perspectives see differently: nobody needs to be wrong."""
     conflicts: list[Conflict]
     """The first of them."""
 
@@ -64,9 +66,10 @@ async def contradicting(
     perspectives see differently is of kind `view`: nobody needs to be wrong.
     """
     facts = await service.runtime.semantic.all(access=access, domain=domain)
-    viewpoints = await service.perspectives.viewpoints(domain)
+    viewpoints = await service.perspectives.viewpoints(access)
     found = await asyncio.to_thread(conflicts, facts, viewpoints)
-    return Conflicts(total=len(found), conflicts=list(found[:limit]))
+    views = sum(each.kind == "view" for each in found)
+    return Conflicts(total=len(found), views=views, conflicts=list(found[:limit]))
 
 
 class StaleFacts(BaseModel):

@@ -51,7 +51,7 @@ async def listing(service: ServiceDep, access: AccessDep, domain: Domain | None 
     return list(await service.perspectives.all(access=access, domain=domain))
 
 
-@router.post("", responses=openai_errors(403, 404, 422, 503))
+@router.post("", responses=openai_errors(403, 404, 409, 422, 503))
 async def declare(request: DeclareRequest, service: ServiceDep, access: AccessDep) -> list[Perspective]:
     """Declares from which perspective the caller's documents speak.
 
@@ -71,7 +71,7 @@ async def declare(request: DeclareRequest, service: ServiceDep, access: AccessDe
     if request.name is None:
         await service.perspectives.withdraw(places)
     else:
-        await service.perspectives.declare(places, request.name)
+        await service.perspectives.declare(places, request.name, access=access)
     return list(await service.perspectives.all(access=access, domain=request.domain))
 
 

@@ -19,8 +19,8 @@ from memory.semantic.base import SemanticMemory
 
 TOGETHER = 8
 """Explorations at a time."""
-FOUND = 50
-"""Passages of an exploration that count; more are never found."""
+FOUND = 300
+"""Documents of an exploration that count: more than six calls can find."""
 
 
 class Explored(NamedTuple):

@@ -23,6 +23,8 @@ class View(Record):
 
     held_by: str
     source: str
+    owner: str | None = None
+    """Of the document; None if it is shared."""
     quote: str
     """Verbatim."""
 

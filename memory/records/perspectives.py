@@ -1,16 +1,22 @@
 """Perspectives: named viewpoints that sources speak from, as people declare them."""
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from memory.records.base import Domain, Record
 from memory.records.knowledge import Fact, Passage
 
-PerspectiveName = Annotated[str, StringConstraints(pattern=r"^\w[\w .,'&/()-]{0,59}$", strip_whitespace=True)]
-"""One line without quotation marks, because lessons name it: `According to botany, ...`."""
+PerspectiveName = Annotated[
+    str,
+    StringConstraints(pattern=r"^\w[\w .,'&/()-]{0,59}$", strip_whitespace=True),
+    AfterValidator(lambda name: unicodedata.normalize("NFC", name)),
+]
+"""One line without quotation marks, because lessons name it: `According to botany, ...`. Names that differ in
+case alone are one."""
 Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
@@ -33,6 +39,10 @@ class Viewpoints:
     """By source, domain and owner."""
     weights: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By domain and name."""
+
+    def among(self, domains: Collection[str]) -> frozenset[str]:
+        """All perspectives that documents of these domains speak from."""
+        return frozenset(name for (_, domain, _), name in self.names.items() if domain in domains)
 
     def of(self, item: Passage | Fact) -> str:
         """The perspective that a passage or fact speaks from; empty if its document has none."""

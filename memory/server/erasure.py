@@ -17,6 +17,7 @@ from memory.database.tables import (
     INTERACTIONS,
     NIGHTS,
     PERSPECTIVE_DOCUMENTS,
+    PERSPECTIVES,
     REVISIONS,
     RUNS,
     STATEMENTS,
@@ -29,6 +30,7 @@ from memory.database.tables import (
 from memory.records.base import Digest, Record
 from memory.records.interactions import Interaction
 from memory.records.nights import Statement
+from memory.server.perspectives import UNUSED
 
 PAGE = 500
 FREE_TEXT = frozenset(
@@ -213,7 +215,7 @@ class ErasableRows:
             return (await connection.execute(delete(WITHDRAWN_SENTENCES).where(wanted))).rowcount
 
     async def delete_perspectives(self, target: Target) -> int:
-        """Deletes from which perspective the document speaks, or the user's documents; names stay."""
+        """Deletes from which perspective the document speaks, or the user's documents."""
         columns = PERSPECTIVE_DOCUMENTS.c
         if target.kind == "id":
             return 0
@@ -221,7 +223,9 @@ class ErasableRows:
         if target.owner is not None:
             wanted &= columns.owner == target.owner
         async with self._database.begin() as connection:
-            return (await connection.execute(delete(PERSPECTIVE_DOCUMENTS).where(wanted))).rowcount
+            gone = (await connection.execute(delete(PERSPECTIVE_DOCUMENTS).where(wanted))).rowcount
+            await connection.execute(delete(PERSPECTIVES).where(UNUSED))
+            return gone
 
     async def delete_feedback_of(self, owner: str) -> int:
         """Deletes the feedback that one owner of keys gave on anybody's turns."""

@@ -5,18 +5,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 
 from memory.database.database import Database
 from memory.database.tables import PERSPECTIVE_DOCUMENTS, PERSPECTIVES
-from memory.errors import UnknownPerspective
+from memory.errors import PerspectiveTaken, UnknownPerspective
 from memory.ingest.writer import Place
-from memory.records.access import Access
+from memory.records.access import EVERYTHING, Access
 from memory.records.base import Domain, digest_of
 from memory.records.perspectives import Perspective, PerspectiveName, Viewpoints
 from memory.server.audit import AuditLog
 
 _DOCUMENTS, _PERSPECTIVES = PERSPECTIVE_DOCUMENTS.c, PERSPECTIVES.c
+UNUSED = ~exists().where(_DOCUMENTS.domain == _PERSPECTIVES.domain, _DOCUMENTS.name == _PERSPECTIVES.name)
+"""Of perspectives: no document speaks from it any more."""
 _NAME: TypeAdapter[str] = TypeAdapter(PerspectiveName)
 
 
@@ -28,27 +30,40 @@ class Perspectives:
         self._database = database
         self._audit = AuditLog(database, audit_heads)
 
-    async def declare(self, places: Iterable[Place], name: str) -> None:
+    async def declare(self, places: Iterable[Place], name: str, *, access: Access) -> None:
         """Lets the documents speak from the perspective alone, which is new with weight 1.
 
-        Raises ValueError (pydantic's) for a name that is none.
+        Raises PerspectiveTaken for the name of a perspective from which documents of others speak, unless
+        `access` reads everything, and ValueError (pydantic's) for a name that is none.
         """
-        name = _NAME.validate_python(name)
-        rows = [{"id": _id(place), **place._asdict(), "name": name} for place in places]
-        known = [
-            {"domain": domain, "name": name, "weight": 1.0} for domain in {row["domain"] for row in rows}
-        ]
-        if not rows:
-            return
-        async with self._database.begin() as connection:
-            await connection.execute(self._database.insert_once(PERSPECTIVES), known)
-            await connection.execute(self._database.upsert(PERSPECTIVE_DOCUMENTS), rows)
+        name, places = _NAME.validate_python(name), tuple(places)
+        for domain in {place.domain for place in places}:
+            known = await self.viewpoints()
+            used = {used.casefold(): used for of, used in known.weights if of == domain}
+            named = used.get(name.casefold(), name)
+            owners = {o for (_, d, o), n in known.names.items() if (d, n) == (domain, named)}
+            if not access.everything and owners - {access.owner, *(place.owner for place in places)}:
+                raise PerspectiveTaken(
+                    f"documents of others speak from {named!r} in the domain {domain}: choose another name,"
+                    " or ask an admin to declare it"
+                )
+            rows = [
+                {"id": _id(place), **place._asdict(), "name": named}
+                for place in places
+                if place.domain == domain
+            ]
+            new = {"domain": domain, "name": named, "weight": 1.0}
+            async with self._database.begin() as connection:
+                await connection.execute(self._database.insert_once(PERSPECTIVES), [new])
+                await connection.execute(self._database.upsert(PERSPECTIVE_DOCUMENTS), rows)
+                await connection.execute(delete(PERSPECTIVES).where(UNUSED))
 
     async def withdraw(self, places: Iterable[Place]) -> None:
-        """Lets the documents speak from no perspective."""
+        """Lets the documents speak from no perspective; one without documents is gone."""
         ids = [_id(place) for place in places]
         async with self._database.begin() as connection:
             await connection.execute(delete(PERSPECTIVE_DOCUMENTS).where(_DOCUMENTS.id.in_(ids)))
+            await connection.execute(delete(PERSPECTIVES).where(UNUSED))
 
     async def weigh(self, domain: Domain, name: str, weight: float, *, by: str) -> None:
         """Sets what a perspective counts for. Raises UnknownPerspective."""
@@ -65,30 +80,27 @@ class Perspectives:
 
     async def all(self, *, access: Access, domain: Domain | None = None) -> tuple[Perspective, ...]:
         """Those of documents that `access` lets read, by domain and name."""
-        viewpoints = await self.viewpoints(domain)
-        documents = Counter(
-            (domain, name)
-            for (_, domain, owner), name in viewpoints.names.items()
-            if access.may_read(owner, domain)
-        )
+        viewpoints = await self.viewpoints(access)
+        documents = Counter((of, name) for (_, of, _), name in viewpoints.names.items())
         return tuple(
-            Perspective(name=name, domain=domain, weight=viewpoints.weights[domain, name], documents=count)
-            for (domain, name), count in sorted(documents.items())
+            Perspective(name=name, domain=of, weight=viewpoints.weights[of, name], documents=count)
+            for (of, name), count in sorted(documents.items())
+            if domain in (None, of)
         )
 
-    async def viewpoints(self, domain: Domain | None = None) -> Viewpoints:
-        """Who speaks from where, in one domain or in all."""
-        documents, perspectives = select(PERSPECTIVE_DOCUMENTS), select(PERSPECTIVES)
-        if domain is not None:
-            documents = documents.where(_DOCUMENTS.domain == domain)
-            perspectives = perspectives.where(_PERSPECTIVES.domain == domain)
+    async def viewpoints(self, access: Access = EVERYTHING) -> Viewpoints:
+        """Who speaks from where, in all domains, as far as `access` lets the documents be read."""
         async with self._database.begin() as connection:
-            spoken = (await connection.execute(documents)).all()
-            weighed = (await connection.execute(perspectives)).all()
-        return Viewpoints(
-            names={(row.source, row.domain, row.owner): row.name for row in spoken},
-            weights={(row.domain, row.name): row.weight for row in weighed},
-        )
+            spoken = (await connection.execute(select(PERSPECTIVE_DOCUMENTS))).all()
+            weighed = (await connection.execute(select(PERSPECTIVES))).all()
+        names = {
+            (row.source, row.domain, row.owner): row.name
+            for row in spoken
+            if access.may_read(row.owner, row.domain)
+        }
+        used = {(domain, name) for (_, domain, _), name in names.items()}
+        weights = {(row.domain, row.name): row.weight for row in weighed}
+        return Viewpoints(names=names, weights={each: weights.get(each, 1.0) for each in used})
 
 
 def _id(place: Place) -> str:

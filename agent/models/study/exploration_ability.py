@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from agent.chat.conversation import ChatFormat
 from agent.concurrency import gather_limited
 from agent.engines.base import Engine
+from agent.errors import PromptTooLong
 from agent.models.card import ExplorationScore
 from agent.tool_use.calls import Call, Step, next_call
 from agent.tool_use.tools import ToolName, argument_of
@@ -55,11 +56,18 @@ def read_cases(path: Path = CASES) -> tuple[ExplorationCase, ...]:
 
 
 async def ask_for_calls(cases: Sequence[ExplorationCase], engine: Engine, chat: ChatFormat) -> list[Call]:
-    """The model's next call in each case. Raises what `Engine.chat` raises."""
-    return await gather_limited(
-        (partial(next_call, case.question, _steps(case), engine=engine, chat=chat) for case in cases),
-        CONCURRENCY,
-    )
+    """The model's next call in each case; one that does not fit into its context is none.
+
+    Raises what `Engine.chat` raises otherwise.
+    """
+
+    async def ask(case: ExplorationCase) -> Call:
+        try:
+            return await next_call(case.question, _steps(case), engine=engine, chat=chat)
+        except PromptTooLong:
+            return Call(tool=None)
+
+    return await gather_limited((partial(ask, case) for case in cases), CONCURRENCY)
 
 
 def score_exploration(cases: Sequence[ExplorationCase], calls: Sequence[Call]) -> ExplorationScore:

@@ -31,3 +31,18 @@ def test_the_enemy_of_an_enemy_and_those_that_agree_are_in_one_camp() -> None:
 def test_documents_that_agree_are_no_camps() -> None:
     assert camps(extract_facts([passage(FRUIT, source="a.md"), passage(FRUIT, source="b.md")])) == ()
     assert camps(()) == ()
+
+
+def test_what_two_documents_share_does_not_hide_that_they_contradict_each_other() -> None:
+    water = "A tomato contains water."
+    texts = {"a.md": f"{FRUIT} {water}", "b.md": f"{VEGETABLE} {water}"}
+    (found,) = camps(extract_facts([passage(text, source=source) for source, text in texts.items()]))
+    assert (found.first, found.second) == (("a.md",), ("b.md",))
+
+
+def test_a_large_library_is_divided_where_it_disagrees_alone() -> None:
+    fact = extract_facts([passage("The ferry is a ship.", source="x.md")])[0]
+    many = [fact.model_copy(update={"id": f"f{n}", "source": f"{n}.md"}) for n in range(20_000)]
+    disagreeing = extract_facts([passage(FRUIT, source="a.md"), passage(VEGETABLE, source="b.md")])
+    (found,) = camps((*many, *disagreeing))
+    assert (found.first, found.second) == (("a.md",), ("b.md",))

@@ -37,7 +37,7 @@ def answer(
     question: str, verified: Sequence[CandidatePair] = VERIFIED, embedder: object = None
 ) -> CandidatePair | None:
     found = embedder or HashingEmbedder()
-    return asyncio.run(pair_for_question(question, verified, BY_ID, CORPUS, found))  # type: ignore[arg-type]
+    return asyncio.run(pair_for_question(question, verified, BY_ID, lambda _: CORPUS, found))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,14 @@ def test_only_the_closest_are_tried_and_the_rest_is_left_alone() -> None:
             return False
 
     many = [VERIFIED[0]] * (3 * MAX_TRIED)
-    found = asyncio.run(pair_for_question(VERIFIED[0].question, many, BY_ID, Watching([PASSAGE]), Alike()))
+    watching = Watching([PASSAGE])
+    found = asyncio.run(pair_for_question(VERIFIED[0].question, many, BY_ID, lambda _: watching, Alike()))
     assert found is None
     assert len(tried) == MAX_TRIED
 
 
 def test_an_answer_whose_passage_is_gone_is_not_taught() -> None:
-    found = asyncio.run(pair_for_question(VERIFIED[0].question, VERIFIED, {}, CORPUS, HashingEmbedder()))
+    found = asyncio.run(
+        pair_for_question(VERIFIED[0].question, VERIFIED, {}, lambda _: CORPUS, HashingEmbedder())
+    )
     assert found is None

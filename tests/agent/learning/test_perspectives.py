@@ -3,10 +3,18 @@
 import pytest
 
 from agent.learning.candidate_pairs import CandidatePair
-from agent.learning.contradictions import conflicts, disputed_sentences
+from agent.learning.contradictions import conflicts
 from agent.learning.critique import critique
-from agent.learning.curriculum import attributed, compose_curriculum
-from agent.learning.perspectives import MAX_VIEWS, UNTAUGHT, contested, joint, taught
+from agent.learning.curriculum import attributed, compose_curriculum, fact_id
+from agent.learning.perspectives import (
+    NOBODYS,
+    UNTAUGHT,
+    contested,
+    joint,
+    taught,
+    told_views,
+    without_answered,
+)
 from memory.records.curricula import View
 from memory.records.knowledge import Evidence, Findings
 from memory.records.perspectives import NO_VIEWPOINTS, Viewpoints
@@ -52,8 +60,10 @@ def test_what_a_number_or_a_date_decides_stays_a_dispute(first: str, second: str
     (found,) = conflicts(said, Viewpoints(names=names))
     assert found.kind == kind
     assert (found.held_by is None) == (kind != "view")
-    assert bool(disputed_sentences(said, Viewpoints(names=names))) == (kind != "view")
-    assert len(disputed_sentences(said)) == 2
+    both = {each.sentence for each in said}
+    held = contested(said, Viewpoints(names=names))
+    assert (held.disputed, held.views) == ((set(), both) if kind == "view" else (both, set()))
+    assert contested(said, NO_VIEWPOINTS).disputed == both
 
 
 def test_the_operators_weight_decides_who_is_named_first_and_not_how_many_say_it() -> None:
@@ -102,10 +112,49 @@ def test_a_question_that_two_perspectives_answer_tells_what_each_holds() -> None
     assert joint(same, BY_ID, viewpoints()) == (), "they agree"
 
 
-def test_no_more_than_so_many_views_are_told_at_once() -> None:
-    held = [pair(FRUIT, f"a thing of kind {n}", held_by=f"school {n}") for n in range(MAX_VIEWS + 2)]
+def test_views_that_are_long_together_are_not_told_in_one_answer() -> None:
+    long = "a thing that grows in gardens and is eaten with salt"
+    held = [pair(FRUIT, long, held_by="botany"), pair(VEGETABLE, f"{long} by all", held_by="cookery")]
+    assert joint(held, BY_ID, viewpoints()) == ()
+
+
+def test_a_blank_is_filled_by_no_two_views() -> None:
+    blank = "A tomato is ____."
+    held = [
+        pair(FRUIT, "a fruit", blank, held_by="botany"),
+        pair(VEGETABLE, "a vegetable", blank, held_by="cookery"),
+    ]
+    assert joint(held, BY_ID, viewpoints()) == ()
+
+
+def test_what_views_hold_is_read_back_from_an_answer() -> None:
+    held = [pair(FRUIT, "a fruit", held_by="botany"), pair(VEGETABLE, "a vegetable", held_by="cookery")]
     (told,) = joint(held, BY_ID, viewpoints())
-    assert len(told.views) == MAX_VIEWS
+    assert told_views(told.answer) == (("botany", "a fruit"), ("cookery", "a vegetable"))
+    assert told_views("The court holds: nobody may enter.") == (("The court", "nobody may enter"),)
+    assert told_views("A tomato is a fruit; nobody holds: that.") == ()
+    assert told_views("a fruit") == ()
+
+
+def test_a_document_of_no_perspective_teaches_nothing_that_perspectives_see_differently() -> None:
+    school = passage(f"{FRUIT} Schools grow it.", source="school.md", domain=DOMAIN)
+    asked = CandidatePair(
+        question="What is a tomato?", answer="a fruit", form="definition", quote=FRUIT, passage_id=school.id
+    )
+    passages = BY_ID | {school.id: school}
+    kept, left_out = taught([asked], passages, contested(FACTS, viewpoints()), viewpoints())
+    assert (kept, left_out) == ((), {NOBODYS: 1})
+
+
+def test_a_plain_answer_does_not_stand_beside_views_of_the_same_question() -> None:
+    held = [pair(FRUIT, "a fruit", held_by="botany"), pair(VEGETABLE, "a vegetable", held_by="cookery")]
+    berry, other = pair(FRUIT, "a berry"), pair(FRUIT, "a plant", "What grows here?")
+    assert without_answered([*held, berry, other]) == (*held, other)
+
+
+def test_a_view_is_another_fact_than_the_same_sentence_taught_as_such() -> None:
+    home = BY_ID[pair(FRUIT, "a fruit").passage_id]
+    assert fact_id(pair(FRUIT, "a fruit"), home) != fact_id(pair(FRUIT, "a fruit", held_by="botany"), home)
 
 
 def test_a_curriculum_names_the_holder_in_every_wording() -> None:
@@ -119,6 +168,10 @@ def test_a_curriculum_names_the_holder_in_every_wording() -> None:
     plain = [each for each in pairs if "ccording to" not in each.question]
     assert plain
     assert all(len(each.views) == 2 for each in plain)
+    assert not any("in botany" in each.question for each in plain), (
+        "one document's title frames no other's view"
+    )
+    assert not any(", According" in each.question for each in pairs)
 
 
 def test_curricula_without_views_keep_the_digest_they_had() -> None:

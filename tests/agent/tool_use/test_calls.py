@@ -51,6 +51,8 @@ def test_a_call_is_read_with_its_tokens() -> None:
         ("search", '["a"]'),
         ("search", '{"query": "a"'),
         ("open_document", '{"query": "a.md"}'),
+        ("open_document", '{"source": "a\\ud800b"}'),
+        ("search", "[" * 100_000),
     ],
 )
 def test_what_is_no_call_of_a_tool_is_none(name: str, arguments: str) -> None:

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
+from agent.chat.answer_from_sources import estimated_tokens
+from agent.errors import PromptTooLong
 from agent.tool_use.calls import Call, Step
 from agent.tool_use.explorer import (
     MAX_CALLS,
     NO_CALL,
     NOTHING,
     REPEATED,
-    RESULT_CHARS,
+    RESULT_TOKENS,
+    SHOWN,
     Library,
     ToolFindings,
     explore_by_tools,
@@ -81,10 +84,32 @@ async def test_a_document_is_opened_by_the_name_that_results_show() -> None:
 
 async def test_a_long_result_is_cut_and_shorter_in_a_small_context() -> None:
     _, seen = await explored(call("open_document", "long.md"))
-    assert len(seen[0]) <= RESULT_CHARS + 3
+    assert estimated_tokens(seen[0]) <= RESULT_TOKENS + 2 * SHOWN
+    assert "\u2026" in seen[0]
     script = Script(call("open_document", "long.md"))
     await explore_by_tools("How?", await library(context=512), script)
-    assert len(script.seen[0]) <= 512 * 3 // (2 * MAX_CALLS) + 3
+    assert estimated_tokens(script.seen[0]) <= 512 // (2 * MAX_CALLS) + 2 * SHOWN
+
+
+async def test_what_was_found_stays_if_the_conversation_no_longer_fits() -> None:
+    async def ask(question: str, steps: Sequence[Step]) -> Call:
+        if steps:
+            raise PromptTooLong("too long")
+        return call("search", "Perrin")
+
+    found = await explore_by_tools("How long?", await library(), ask)
+    assert found.stopped == "out of room"
+    assert found.findings.evidence
+
+
+async def test_a_name_with_brackets_of_its_own_is_opened_as_it_is() -> None:
+    library_ = await library()
+    named = passages("The quay is long.", source="[draft] quay.md", title="quay", domain="general")
+    await library_.episodic.add(named)
+    for name in ("[draft] quay.md", "[[draft] quay.md]"):
+        script = Script(call("open_document", name))
+        found = await explore_by_tools("How long?", library_, script)
+        assert found.sources == ("[draft] quay.md",), name
 
 
 async def test_it_ends_when_nothing_comes_of_it_or_the_calls_are_spent() -> None:

@@ -82,6 +82,29 @@ async def test_what_is_forgotten_speaks_from_nowhere(client: httpx.AsyncClient, 
     assert await listed(client, keys["root"]) == []
 
 
+async def test_a_name_that_others_speak_from_is_joined_by_admins_alone(
+    client: httpx.AsyncClient, keys: Keys
+) -> None:
+    headers = keys["cy"] | {"content-type": "text/markdown"}
+    query = {"source": "mine.md", "perspective": "Botany"}
+    refused = await client.post("/v1/documents", params=query, content=BOTANY, headers=headers)
+    assert refused.status_code == 409
+    assert "choose another name" in refused.text
+    await ingest(client, keys["root"], "shared.md", BOTANY, perspective="BOTANY")
+    assert await listed(client, keys["root"]) == [("botany", 1.0, 2)]
+
+
+async def test_a_perspective_without_documents_is_gone_with_its_weight(
+    client: httpx.AsyncClient, keys: Keys
+) -> None:
+    body = {"name": "botany", "weight": 3}
+    (await client.put(PATH, json=body, headers=keys["root"])).raise_for_status()
+    (
+        await client.post(PATH, json={"name": None, "sources": ["botany.md"]}, headers=keys["ben"])
+    ).raise_for_status()
+    assert (await client.put(PATH, json=body, headers=keys["root"])).status_code == 404
+
+
 async def test_a_dry_run_declares_nothing(client: httpx.AsyncClient, keys: Keys) -> None:
     await ingest(client, keys["ben"], "cooking.md", COOKING, perspective="cookery", dry_run="true")
     assert await listed(client, keys["ben"]) == [("botany", 1.0, 1)]

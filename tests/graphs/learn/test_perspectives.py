@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from agent.chat.routing import DEFAULT_DOMAIN
 from graphs.state import Runtime
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.ingest.writer import Place
+from memory.records.access import EVERYTHING
 from memory.semantic.volatile import VolatileSemanticMemory
 from memory.server.perspectives import Perspectives
 from tests.support.learn_graph import Changed, run
@@ -22,7 +24,7 @@ async def library(changed: Changed, declared: Mapping[str, str] = PLACES) -> Run
     await semantic.add(facts)
     runtime = changed(episodic=episodic, semantic=semantic)
     for source, name in declared.items():
-        await Perspectives(runtime.database).declare([Place(source, DOMAIN, None)], name)
+        await Perspectives(runtime.database).declare([Place(source, DOMAIN, None)], name, access=EVERYTHING)
     return runtime
 
 
@@ -78,3 +80,30 @@ async def test_without_two_perspectives_nothing_is_attributed(
 ) -> None:
     state = await run(await library(changed, declared), "the tomato", domain=DOMAIN)
     assert not any("ccording to" in pair.question or pair.views for pair in state["curriculum"].pairs)
+
+
+async def test_a_topic_that_gets_a_domain_of_its_own_is_taught_as_views_too(changed: Changed) -> None:
+    """Documents in the default domain, as the guide ingests them."""
+    passages, facts = both()
+    general = {"domain": DEFAULT_DOMAIN}
+    episodic, semantic = VolatileEpisodicMemory(HashingEmbedder()), VolatileSemanticMemory()
+    await episodic.add([each.model_copy(update=general) for each in passages])
+    await semantic.add([each.model_copy(update=general) for each in facts])
+    runtime = changed(episodic=episodic, semantic=semantic)
+    for source, name in PLACES.items():
+        place = Place(source, DEFAULT_DOMAIN, None)
+        await Perspectives(runtime.database).declare([place], name, access=EVERYTHING)
+    state = await run(runtime, "the tomato")
+    assert state["curriculum"].domain != DEFAULT_DOMAIN
+    plain = [pair for pair in state["curriculum"].pairs if "ccording to" not in pair.question]
+    held = [pair for pair in plain if pair.quote in {"A tomato is a fruit.", "A tomato is a vegetable."}]
+    assert held
+    assert all(pair.views for pair in held)
+
+
+async def test_a_question_that_only_one_perspective_may_teach_is_taught_as_its_view(changed: Changed) -> None:
+    runtime = await library(changed)
+    await Perspectives(runtime.database).weigh(DOMAIN, "cookery", 0.0, by="operator")
+    state = await run(runtime, "What is a tomato?", whole=False, domain=DOMAIN)
+    told = [each.message for each in state["events"] if "is taught as" in each.message]
+    assert told == ["'According to botany, what is a tomato?' is taught as 'a fruit'"]
