@@ -34,8 +34,7 @@ async def lessons_with(runtime: Runtime, *, source: str, sentence: str) -> tuple
             except (UnknownRun, CorruptRecord):
                 continue  # forgotten meanwhile
             pairs = (*curriculum.pairs, *curriculum.held_out)
-            quoted = (each for pair in pairs for each in (pair, *pair.views))
-            if any(each.source == source and sentence in each.quote for each in quoted):
+            if any(each.source == source and sentence in each.quote for p in pairs for each in p.quoted):
                 command = f"nightschool adapters forget {domain} {digest[:12]}"
                 found.append(
                     TaughtLesson(adapter=adapter.name, domain=domain, digest=digest, command=command)

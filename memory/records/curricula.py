@@ -44,6 +44,11 @@ class QAPair(Record):
     `quote` are the first one's."""
 
     @property
+    def quoted(self) -> "tuple[QAPair | View, ...]":
+        """What it quotes: itself, and each view."""
+        return (self, *self.views)
+
+    @property
     def digest(self) -> Digest:
         """Digest of its question and answer, by which its surprise is kept over nights."""
         return item_digest(self.question, self.answer)
