@@ -16,7 +16,8 @@ from agent.models.store import resolve_model
 from agent.settings import read_settings
 from benchmarks.night import fortnight, locomo, revision, scale, scorer
 from benchmarks.night.bench import Bench
-from benchmarks.night.results import NAME, PARTS, PartResult, keep, kept, page
+from benchmarks.night.results import NAME, PARTS, page
+from benchmarks.parts import PartResult, keep, kept
 from memory.results import FOLDER, commit, machine, write
 
 HOME = Path(".nightschool/bench-night")
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     folder = home / NAME if options.quick else options.out / NAME
     asyncio.run(_run(bench, options.parts, command, folder))
-    result = page(kept(folder), quick=options.quick, command=command, model=bench.card.name)
+    result = page(kept(folder, PARTS), quick=options.quick, command=command, model=bench.card.name)
     write(result, options.out)
     print((options.out / f"{result.name}.md").read_text(encoding="utf-8"))
     return 0

@@ -18,9 +18,9 @@ from benchmarks.night.bench import Bench
 from benchmarks.night.library import add_documents
 from benchmarks.night.lines import Lines
 from benchmarks.night.poison import given, injection_page, poison, taught_or_archived
-from benchmarks.night.results import PartResult
 from benchmarks.night.service import NightService, open_night_service
 from benchmarks.night.support_questions import falsehoods, support_questions
+from benchmarks.parts import PartResult
 from graphs.turn import Turn
 from memory.ingest.pipeline import ingest
 from memory.records.access import EVERYTHING

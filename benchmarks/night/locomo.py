@@ -28,8 +28,8 @@ from benchmarks.night.locomo_data import (
     read_conversation,
 )
 from benchmarks.night.locomo_report import ConversationResult, locomo_figures, locomo_tables
-from benchmarks.night.results import PartResult
 from benchmarks.night.service import NightService, open_night_service
+from benchmarks.parts import PartResult
 from memory.outbox.files import write_atomically
 from memory.records.base import Record
 from memory.records.interactions import Interaction

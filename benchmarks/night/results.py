@@ -1,10 +1,8 @@
-"""Results of the parts of the night benchmark, each in a file of its own, and the page made of them."""
+"""The parts of the night benchmark, their goals, and the page made of their results."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
-from memory.outbox.files import write_atomically
-from memory.records.base import Record
+from benchmarks.parts import PartResult, parts_table
 from memory.results import Goal, Result, Table, rows
 
 NAME = "night"
@@ -40,34 +38,6 @@ GOALS: Mapping[str, Mapping[str, Goal]] = {
 """Those of locomo and the poisoned day are the issue's. The others were chosen before the first whole run."""
 
 
-class PartResult(Record):
-    """What one part measured."""
-
-    part: str
-    figures: dict[str, float]
-    tables: tuple[Table, ...] = ()
-    seconds: float = 0.0
-    command: str = ""
-    machine: str = ""
-    commit: str = ""
-    """The last three as they were when the part ran, which the page's other parts may not share."""
-
-
-def keep(folder: Path, result: PartResult) -> None:
-    """Writes a part's result in place of an earlier one."""
-    write_atomically(_path(folder, result.part), result.model_dump_json(indent=1))
-
-
-def kept(folder: Path) -> dict[str, PartResult]:
-    """The results of the parts that have run, in the order of PARTS."""
-    paths = ((part, _path(folder, part)) for part in PARTS)
-    return {
-        part: PartResult.model_validate_json(path.read_text(encoding="utf-8"))
-        for part, path in paths
-        if path.is_file()
-    }
-
-
 def page(found: Mapping[str, PartResult], *, quick: bool, command: str, model: str) -> Result:
     """The page of all parts that have run. A part that has not run has no goals, and is listed as such."""
     figures = {name: value for part in found.values() for name, value in part.figures.items()}
@@ -87,24 +57,5 @@ def page(found: Mapping[str, PartResult], *, quick: bool, command: str, model: s
         seconds=sum(part.seconds for part in found.values()),
         figures=figures,
         goals=goals,
-        tables=(_parts_table(found), *(t for part in found.values() for t in part.tables), everything),
+        tables=(parts_table(found, PARTS), *(t for part in found.values() for t in part.tables), everything),
     )
-
-
-def _parts_table(found: Mapping[str, PartResult]) -> Table:
-    def row(part: str) -> Sequence[str]:
-        result = found.get(part)
-        if result is None:
-            return part, "not run", "", ""
-        return part, f"{result.seconds / 60:.1f}", result.commit, result.command
-
-    return Table(
-        title="Parts",
-        text="Each part can run alone; the page keeps the results of those that ran earlier.",
-        head=("part", "minutes", "commit", "command"),
-        rows=tuple(tuple(row(part)) for part in PARTS),
-    )
-
-
-def _path(folder: Path, part: str) -> Path:
-    return folder / f"{part}.json"

@@ -15,8 +15,8 @@ from benchmarks.night.bench import Bench
 from benchmarks.night.graded import graded_turns, is_right, open_people
 from benchmarks.night.library import Library
 from benchmarks.night.lines import Lines
-from benchmarks.night.results import PartResult
 from benchmarks.night.scorer import SERVED, Scored, score_all
+from benchmarks.parts import PartResult
 from memory.database.database import open_database
 from memory.feedback.feedback import FeedbackStore
 from memory.records.access import EVERYTHING

@@ -17,7 +17,7 @@ from agent.nights.scoring.scorer import Scorer, standard_scorer
 from agent.nights.statements.extract import extract_statements
 from agent.nights.statements.utterances import utterances_of
 from benchmarks.night.bench import Bench
-from benchmarks.night.results import PartResult
+from benchmarks.parts import PartResult
 from memory.embedding.embedder import Embedder
 from memory.records.base import Record
 from memory.records.interactions import Interaction, LoggedMessage

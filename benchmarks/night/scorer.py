@@ -14,7 +14,7 @@ from benchmarks.night import figures as compute
 from benchmarks.night.bench import Bench
 from benchmarks.night.graded import GradedTurn, graded_turns, open_people
 from benchmarks.night.library import Library
-from benchmarks.night.results import PartResult
+from benchmarks.parts import PartResult
 from memory.database.database import open_database
 from memory.feedback.feedback import FeedbackStore
 from memory.records.access import EVERYTHING

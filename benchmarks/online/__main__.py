@@ -23,18 +23,26 @@ from benchmarks.online.overhead import overhead
 from benchmarks.online.population import USERS, population
 from benchmarks.online.questions import prompts
 from benchmarks.online.records import Weeks
-from benchmarks.online.report import baselines_table, result, unavailable_table
+from benchmarks.online.report import (
+    NAME,
+    PARTS,
+    baselines_table,
+    month_figures,
+    month_tables,
+    result,
+    unavailable_table,
+)
 from benchmarks.online.running_service import running_service
 from benchmarks.online.statistics import simulate
+from benchmarks.parts import PartResult, keep, kept
 from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.outbox import files as outbox
 from memory.records.feedback import PreferenceSet
-from memory.results import FOLDER, Table, write
+from memory.results import FOLDER, Table, commit, machine, write
 from training.base_model import StudiedModel, evaluation_split, open_base_model
 from training.recipes import standard
 
 HOME = Path(".nightschool/bench-online")
-PARTS = ("month", "baselines", "statistics", "overhead")
 EXPERIMENTS, QUICK_EXPERIMENTS = 2000, 200
 REPETITIONS, QUICK_REPETITIONS = 2000, 200
 SEED = 17
@@ -57,6 +65,7 @@ class Benchmark:
     def month(self) -> None:
         """The weeks and a poisoned one, through the running service."""
         asyncio.run(self._month())
+        self.figures, self.tables = month_figures(self.weeks.all), month_tables(self.weeks.all)
 
     async def _month(self) -> None:
         every, users = prompts(self.data), population(USERS // 10 if self.quick else USERS, seed=SEED)
@@ -108,11 +117,15 @@ class Benchmark:
         if unavailable:
             self.tables.append(unavailable_table(unavailable))
 
-    def measure(self, part: str) -> None:
+    def measure(self, part: str) -> PartResult:
         """Measures a part by its name."""
         method: Callable[[], None] = getattr(self, part)
         print(f"measuring {part}: {method.__doc__}", flush=True)
+        started = time.monotonic()
+        self.figures, self.tables = {}, []
         method()
+        seconds = time.monotonic() - started
+        return PartResult(part=part, figures=self.figures, tables=tuple(self.tables), seconds=seconds)
 
     def _known(self, base: StudiedModel) -> list[GeneralQuestion]:
         """Questions that the base model knows and that no training uses."""
@@ -129,22 +142,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
     parts = options.only or PARTS
-    started = time.monotonic()
     benchmark = Benchmark(
         home, model, options.data, options.quick, Weeks(home / "weeks.jsonl"), options.weeks
     )
+    folder = home / NAME if options.quick else options.out / NAME
     for part in parts:
-        benchmark.measure(part)
-    seconds = time.monotonic() - started
-    page = result(
-        benchmark.weeks.all,
-        benchmark.figures,
-        benchmark.tables,
-        whole=not options.quick and parts == PARTS,
-        command=_command(options),
-        model=model.name,
-        seconds=seconds,
-    )
+        measured = benchmark.measure(part)
+        provenance = {"command": _command(options), "machine": machine(), "commit": commit()}
+        keep(folder, measured.model_copy(update=provenance))
+    page = result(kept(folder, PARTS), quick=options.quick, command=_command(options), model=model.name)
     write(page, options.out)
     print((options.out / f"{page.name}.md").read_text(encoding="utf-8"))
     return 0

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.online.month import WEEKS
 from benchmarks.online.records import Compared, Week
+from benchmarks.parts import PartResult, parts_table
 from memory.results import Goal, Result, Table, rows
 
 NAME = "online"
+PARTS = ("month", "baselines", "statistics", "overhead")
 POINT = 1.0
 """Most points, of 100, that knowledge may lose."""
 GOALS = {
@@ -124,33 +126,32 @@ def unavailable_table(reasons: Mapping[str, str]) -> Table:
     )
 
 
-def result(
-    weeks: Sequence[Week],
-    figures: Mapping[str, float],
-    tables: Sequence[Table],
-    *,
-    whole: bool,
-    command: str,
-    model: str,
-    seconds: float,
-) -> Result:
-    """The result; a part of the benchmark (not `whole`) has only the goals whose figures were measured."""
-    every = {**month_figures(weeks), **figures}
-    found = [weeks_table(weeks), decisions_table(weeks)] if weeks else []
+def month_tables(weeks: Sequence[Week]) -> list[Table]:
+    """What happened in the weeks, and why they ended as they did."""
+    return [weeks_table(weeks), decisions_table(weeks)] if weeks else []
+
+
+def result(found: Mapping[str, PartResult], *, quick: bool, command: str, model: str) -> Result:
+    """The page of all parts that have run; a quick one has only the goals whose figures were measured."""
+    figures = {name: value for part in found.values() for name, value in part.figures.items()}
     everything = Table(
         title="All figures",
         text=f"Everything that was measured. The model is {model}.",
         head=("figure", "measured"),
-        rows=rows(list(every.items())),
+        rows=rows(list(figures.items())),
     )
     return Result(
-        name=NAME if whole else f"{NAME}-quick",
+        name=f"{NAME}-quick" if quick else NAME,
         title="The online loop: feedback, preferences, experiments",
         command=command,
-        seconds=seconds,
-        figures=every,
-        goals=GOALS if whole else {key: goal for key, goal in GOALS.items() if key in every},
-        tables=(*found, *tables, everything),
+        seconds=sum(part.seconds for part in found.values()),
+        figures=figures,
+        goals={key: goal for key, goal in GOALS.items() if key in figures} if quick else GOALS,
+        tables=(
+            parts_table(found, PARTS),
+            *(table for part in found.values() for table in part.tables),
+            everything,
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """The simulated population clicks by its hidden taste, and the month keeps what it measured."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -25,8 +25,9 @@ from benchmarks.online.population import (
 )
 from benchmarks.online.questions import HELD_OUT, Prompts, is_held_out, openers, prompts
 from benchmarks.online.records import Week, Weeks
-from benchmarks.online.report import GOALS, month_figures, result
+from benchmarks.online.report import GOALS, month_figures, month_tables, result
 from benchmarks.online.tastes import LONG, POPULATION, SHORT, Taste, qualities
+from benchmarks.parts import PartResult
 from memory.results import met
 
 BRIEF = "Of course! Water it every morning. Let me know how it goes."
@@ -252,13 +253,18 @@ def test_a_month_goes_on_after_its_last_whole_week(tmp_path: Path) -> None:
     assert [each.number for each in Weeks(path).all] == [1, 2, 3]
 
 
+def month_of(weeks: Sequence[Week]) -> dict[str, PartResult]:
+    tables = tuple(month_tables(weeks))
+    return {"month": PartResult(part="month", figures=month_figures(weeks), tables=tables)}
+
+
 def test_a_whole_month_meets_its_goals_by_its_fourth_week() -> None:
     weeks = [week(n, win_rate=0.5 + n / 20) for n in range(1, 5)] + [week(5, poisoned=True)]
     figures = month_figures(weeks)
     assert figures["win rate after four weeks"] == pytest.approx(0.7)
     assert figures["known questions lost, points"] == pytest.approx(0.5)
     assert figures["poisoned week, win rate over the week before"] == 0.5
-    page = result(weeks, {}, (), whole=True, command="x", model="m", seconds=1)
+    page = result(month_of(weeks), quick=False, command="x", model="m")
     assert page.goals == GOALS
     assert [name for name in GOALS if not met(page, name)] == [
         "false promotions at 40 peeks",
@@ -270,15 +276,15 @@ def test_a_poisoned_week_that_promotes_something_worse_misses_its_goal() -> None
     worse = week(
         5, poisoned=True, win_over_before=0.45, candidate="general-v5-00000000", live="general-v5-00000000"
     )
-    page = result([worse], {}, (), whole=False, command="x", model="m", seconds=1)
+    page = result(month_of([worse]), quick=True, command="x", model="m")
     assert not met(page, "poisoned week, win rate over the week before")
     assert page.figures["poisoned week, promotions"] == 1
 
 
 def test_the_page_says_which_week_is_poisoned_and_why_each_ended_as_it_did() -> None:
     failed = week(1, candidate="general-v1-00000000", rejected=("safety: 0.900, needs >= 0.95",))
-    page = result([failed, week(2, poisoned=True)], {}, (), whole=False, command="x", model="m", seconds=1)
-    weeks, decisions = page.tables[:2]
+    page = result(month_of([failed, week(2, poisoned=True)]), quick=True, command="x", model="m")
+    weeks, decisions = page.tables[1:3]
     assert "Week 2 is poisoned" in weeks.text
     assert weeks.rows[0][weeks.head.index("gates")] == "failed"
     assert decisions.rows[0] == ("1", "the base model", "safety: 0.900, needs >= 0.95")

@@ -8,9 +8,10 @@ from benchmarks.night.fortnight import DayDone, Exam, fortnight_figures
 from benchmarks.night.locomo_arms import Answer, Arm, Evaluated, Moment
 from benchmarks.night.locomo_data import LocomoQuestion
 from benchmarks.night.locomo_report import ConversationResult, locomo_figures
-from benchmarks.night.results import GOALS, PARTS, PartResult, keep, kept, page
+from benchmarks.night.results import GOALS, PARTS, page
 from benchmarks.night.revision import Revised, revision_figures
 from benchmarks.night.scale import CORE_HOUR, LARGE, WORKERS, Timed, scale_figures
+from benchmarks.parts import PartResult, keep, kept
 from memory.results import met
 
 
@@ -177,7 +178,7 @@ def test_a_large_log_is_projected_from_the_time_of_all_steps() -> None:
 def test_the_page_keeps_earlier_parts_and_says_which_were_not_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
     keep(tmp_path, PartResult(part="scale", figures={"scale, steps with identical results": 4}))
     keep(tmp_path, PartResult(part="scorer", figures={"scorer, AUROC": 0.7}))
-    result = page(kept(tmp_path), quick=False, command="make bench-night", model="m")
+    result = page(kept(tmp_path, PARTS), quick=False, command="make bench-night", model="m")
     (parts,) = [table for table in result.tables if table.title == "Parts"]
     assert [row[0] for row in parts.rows if row[1] == "not run"] == ["revision", "locomo", "fortnight"]
     assert met(result, "scale, steps with identical results")

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.night import fortnight, locomo, revision, scorer
 from benchmarks.night.__main__ import main, run_part
-from benchmarks.night.results import keep, kept
+from benchmarks.night.results import PARTS
+from benchmarks.parts import keep, kept
 from tests.support.night_bench import night_bench, write_night_data
 
 
@@ -21,7 +22,7 @@ async def test_the_scorer_is_measured_on_right_and_wrong_answers(tmp_path: Path,
     assert result.figures["scorer, AUROC"] > 0.5
     assert "scorer, largest style shift, points" in result.figures
     keep(tmp_path, result)
-    assert kept(tmp_path)["scorer"] == result
+    assert kept(tmp_path, PARTS)["scorer"] == result
 
 
 async def test_low_answers_are_revised_by_every_strategy(tmp_path: Path, data: Path) -> None:
