@@ -26,6 +26,7 @@ from tests.support.commands import run
 from tests.support.tiny_card import FOLDER
 from tests.support.tiny_models import add_tiny_models
 
+pytestmark = pytest.mark.slow
 SHAPE = {
     "vocab_size": 16384,
     "hidden_size": 32,
