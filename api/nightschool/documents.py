@@ -65,6 +65,8 @@ async def add(
         source=source, data=data, media_type=kind, charset=declared_charset(declared), title=title
     )
     owner = access.owner_of_new(domain)
+    if perspective is not None:  # before anything is stored
+        await service.perspectives.usable(perspective, domain, owner, access=access)
     read = await service.read_document(document, domain, owner)
     place, writer = Place(source, domain, owner), service.document_writer
     if dry_run:

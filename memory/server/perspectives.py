@@ -30,33 +30,44 @@ class Perspectives:
         self._database = database
         self._audit = AuditLog(database, audit_heads)
 
-    async def declare(self, places: Iterable[Place], name: str, *, access: Access) -> None:
-        """Lets the documents speak from the perspective alone, which is new with weight 1.
+    async def usable(self, name: str, domain: Domain, owner: str | None, *, access: Access) -> str:
+        """The name as earlier documents of the domain spell it, for a document of this owner.
 
         Raises PerspectiveTaken for the name of a perspective from which documents of others speak, unless
         `access` reads everything, and ValueError (pydantic's) for a name that is none.
         """
-        name, places = _NAME.validate_python(name), tuple(places)
-        for domain in {place.domain for place in places}:
-            known = await self.viewpoints()
-            used = {used.casefold(): used for of, used in known.weights if of == domain}
-            named = used.get(name.casefold(), name)
-            owners = {o for (_, d, o), n in known.names.items() if (d, n) == (domain, named)}
-            if not access.everything and owners - {access.owner, *(place.owner for place in places)}:
-                raise PerspectiveTaken(
-                    f"documents of others speak from {named!r} in the domain {domain}: choose another name,"
-                    " or ask an admin to declare it"
-                )
-            rows = [
-                {"id": _id(place), **place._asdict(), "name": named}
-                for place in places
-                if place.domain == domain
-            ]
-            new = {"domain": domain, "name": named, "weight": 1.0}
-            async with self._database.begin() as connection:
-                await connection.execute(self._database.insert_once(PERSPECTIVES), [new])
-                await connection.execute(self._database.upsert(PERSPECTIVE_DOCUMENTS), rows)
-                await connection.execute(delete(PERSPECTIVES).where(UNUSED))
+        name, known = _NAME.validate_python(name), await self.viewpoints()
+        spelled = {used.casefold(): used for of, used in known.weights if of == domain}
+        named = spelled.get(name.casefold(), name)
+        owners = {whose for (_, of, whose), used in known.names.items() if (of, used) == (domain, named)}
+        if not access.everything and owners - {access.owner, owner}:
+            raise PerspectiveTaken(
+                f"documents of others speak from {named!r} in the domain {domain}: choose another name,"
+                " or ask an admin to declare it"
+            )
+        return named
+
+    async def declare(self, places: Iterable[Place], name: str, *, access: Access) -> None:
+        """Lets the documents speak from the perspective alone, which is new with weight 1.
+
+        Raises what `usable` raises.
+        """
+        places = tuple(places)
+        named = {
+            (domain, owner): await self.usable(name, domain, owner, access=access)
+            for domain, owner in {(place.domain, place.owner) for place in places}
+        }
+        if not places:
+            return
+        rows = [
+            {"id": _id(place), **place._asdict(), "name": named[place.domain, place.owner]}
+            for place in places
+        ]
+        new = [{"domain": domain, "name": used, "weight": 1.0} for (domain, _), used in named.items()]
+        async with self._database.begin() as connection:
+            await connection.execute(self._database.insert_once(PERSPECTIVES), new)
+            await connection.execute(self._database.upsert(PERSPECTIVE_DOCUMENTS), rows)
+            await connection.execute(delete(PERSPECTIVES).where(UNUSED))
 
     async def withdraw(self, places: Iterable[Place]) -> None:
         """Lets the documents speak from no perspective; one without documents is gone."""

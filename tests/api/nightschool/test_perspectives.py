@@ -90,6 +90,7 @@ async def test_a_name_that_others_speak_from_is_joined_by_admins_alone(
     refused = await client.post("/v1/documents", params=query, content=BOTANY, headers=headers)
     assert refused.status_code == 409
     assert "choose another name" in refused.text
+    assert "mine.md" not in (await client.get("/v1/documents", headers=keys["cy"])).text
     await ingest(client, keys["root"], "shared.md", BOTANY, perspective="BOTANY")
     assert await listed(client, keys["root"]) == [("botany", 1.0, 2)]
 
