@@ -10,10 +10,18 @@ from pydantic import AfterValidator, Field, StringConstraints
 from memory.records.base import Domain, Record
 from memory.records.knowledge import Fact, Passage
 
+
+def _plain(name: str) -> str:
+    """The name in composed letters. Raises ValueError for one with characters that nobody sees."""
+    if any(unicodedata.category(character) == "Cf" for character in name):
+        raise ValueError("a perspective's name has only characters that can be seen")
+    return unicodedata.normalize("NFC", name)
+
+
 PerspectiveName = Annotated[
     str,
     StringConstraints(pattern=r"^\w[\w .,'&/()-]{0,59}$", strip_whitespace=True),
-    AfterValidator(lambda name: unicodedata.normalize("NFC", name)),
+    AfterValidator(_plain),
 ]
 """One line without quotation marks, because lessons name it: `According to botany, ...`. Names that differ in
 case alone are one."""
