@@ -89,7 +89,7 @@ bench-night: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the night; writes to docs/re
 bench-grow: $(STAMP) $(DEFAULT_MODEL) ## Benchmark growing from one base model to another; writes to docs/results (DATA=folder with squad; FROM=smollm2-135m; TO=gemma-3-270m)
 	@$(TRAINING) $(PY) -m benchmarks.grow --data $(DATA) $(if $(FROM),--source $(FROM)) $(if $(TO),--target $(TO))
 
-bench-exploration: $(STAMP) $(DEFAULT_MODEL) ## Benchmark explorations that models drive by tool calls; writes to docs/results (DATA=folder with hotpot and musique; DRIVERS='smollm2-135m gemma-3-270m'; QUESTIONS=40; PASSAGES=2000)
+bench-exploration: $(STAMP) $(DEFAULT_MODEL) ## Benchmark explorations that models drive by tool calls; writes to docs/results (DATA=folder with hotpot and musique; DRIVERS='smollm2-135m gemma-3-270m'; QUESTIONS=25; PASSAGES=2000)
 	@$(PY) -m benchmarks.exploration --data $(DATA) $(if $(DRIVERS),--models $(DRIVERS)) $(if $(QUESTIONS),--questions $(QUESTIONS)) $(if $(PASSAGES),--passages $(PASSAGES))
 
 bench-capacity: $(STAMP) $(DEFAULT_MODEL) ## Plan what so many users need from the other results; writes to docs/results (USERS=1000000)

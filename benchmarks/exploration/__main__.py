@@ -29,7 +29,7 @@ from memory.semantic.volatile import VolatileSemanticMemory
 
 SETS = ("hotpot", "musique")
 MODELS = ("smollm2-135m", "gemma-3-270m")
-QUESTIONS, PASSAGES = 40, 2000
+QUESTIONS, PASSAGES = 25, 2000
 RULES = "rules"
 
 
