@@ -40,8 +40,8 @@ def month_figures(weeks: Sequence[Week]) -> dict[str, float]:
     clean = [week for week in weeks if not week.poisoned]
     if len(clean) >= WEEKS:
         figures["win rate after four weeks"] = clean[WEEKS - 1].win_rate
-    if clean:
-        last = clean[-1]
+    if weeks:
+        last = weeks[-1]  # the poisoned one too: what is live at the end is what users have
         if last.known_before is not None and last.known_after is not None:
             figures["known questions lost, points"] = 100 * (last.known_before - last.known_after)
         if last.knowledge_lost is not None:

@@ -290,6 +290,13 @@ def test_the_page_says_which_week_is_poisoned_and_why_each_ended_as_it_did() -> 
     assert decisions.rows[0] == ("1", "the base model", "safety: 0.900, needs >= 0.95")
 
 
+def test_knowledge_is_that_of_what_is_live_at_the_end() -> None:
+    weeks = [week(1), week(2, poisoned=True, known_after=0.8, knowledge_lost=-0.01)]
+    figures = month_figures(weeks)
+    assert figures["known questions lost, points"] == pytest.approx(10)
+    assert figures["knowledge lost, points"] == pytest.approx(-1)
+
+
 def test_three_weeks_are_no_month() -> None:
     assert "win rate after four weeks" not in month_figures([week(n) for n in (1, 2, 3)])
 
