@@ -120,6 +120,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
                 "card": f"{card.known} known questions, {card.unknown} unknown, {card.replay} replayed"
                 " answers",
                 "verdict": f"{card.verdict}: {'; '.join(card.reasons)}",
+                "explores": "if a learn run asks for it" if card.may_explore else "not: rules do",
             }
     for label, text in lines.items():
         console().print(f"{label:<8} {text}", markup=False, soft_wrap=True)

@@ -73,6 +73,7 @@ def test_conflicts_show_both_sentences_and_which_one_is_current() -> None:
 
     listed = {
         "total": 1,
+        "views": 0,
         "conflicts": [
             {"kind": "date", "reason": "newer", "current": fact(1971, "b.md"), "other": fact(1962, "a.md")}
         ],
@@ -87,7 +88,7 @@ def test_conflicts_show_both_sentences_and_which_one_is_current() -> None:
         "the kettle (date; current: newer)",
         "  current  It was built in 1971. [b.md]",
         "  other    It was built in 1962. [a.md]",
-        "1 conflict; `nightschool memory withdraw` takes out what is wrong.",
+        "1 conflict, 0 views among them; `nightschool memory withdraw` takes out what is wrong.",
     ]
 
 
