@@ -1,6 +1,7 @@
 """The curriculum of a waiting run in a browser: drop and edit questions, and see what came of it."""
 
 import pytest
+from playwright.async_api import expect
 
 from tests.api.console.conftest import Browse
 from tests.api.console.test_time_travel import choose
@@ -24,7 +25,9 @@ async def test_questions_are_dropped_and_edited_before_the_approval(browse: Brow
         await choose(console, "Facts to drop", "data races")
         await page.keyboard.press("Escape")
         await choose(console, "Question to edit", "What is a move? -> a transfer")
-        await page.get_by_label("New question").fill("What is a move in <b>Rust</b>?")
+        new = page.get_by_label("New question")
+        await expect(new).to_have_value("What is a move?", timeout=60_000)  # else it would replace ours
+        await new.fill("What is a move in <b>Rust</b>?")
         await page.get_by_role("button", name="Note this edit").click()
         await page.locator("#noted").get_by_text("What is a move in <b>Rust</b>?").wait_for()
         await page.get_by_role("button", name="Verify again with these changes").click()
