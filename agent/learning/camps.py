@@ -1,7 +1,7 @@
 """Which documents may speak from different perspectives: those that contradict each other, in two camps."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet  # type: ignore[import-untyped]
@@ -53,15 +53,21 @@ def camps(facts: Sequence[Fact]) -> tuple[Camps, ...]:
         against[first, second] += 1
         contradicted.update((first, second))
         parts.merge(first, second)
+    stating: dict[int, set[tuple[str, ...]]] = defaultdict(set)
+    for fact in stated:
+        if (index := place[_document(fact)]) in contradicted:
+            said = (key(fact.subject), key(fact.relation), key(fact.object), str(fact.negated))
+            stating[index].add(said)
+    disagreeing: dict[int, list[Conflict]] = defaultdict(list)
+    for each in views:
+        disagreeing[parts[place[_document(each.current)]]].append(each)
     found: list[Camps] = []
-    for part in parts.subsets():
-        if len(part) < 2:
-            continue
-        members = sorted(part, key=lambda member: (-contradicted[member], member))
-        sides = _sides(sorted(members[:MAX_MEMBERS]), against, stated, place)
+    for root, inside in disagreeing.items():
+        members = sorted(parts.subset(root), key=lambda member: (-contradicted[member], member))
+        sides = _sides(sorted(members[:MAX_MEMBERS]), against, stating)
         between = [
             each
-            for each in views
+            for each in inside
             if (a := place[_document(each.current)]) in sides
             and (b := place[_document(each.other)]) in sides
             and sides[a] != sides[b]
@@ -94,19 +100,16 @@ def _camps(
 def _sides(
     members: Sequence[int],
     against: Mapping[tuple[int, int], int],
-    facts: Sequence[Fact],
-    place: Mapping[tuple[str, str, str | None], int],
+    stating: Mapping[int, Collection[tuple[str, ...]]],
 ) -> dict[int, bool]:
-    """On which side each of these documents is."""
+    """On which side each of these documents is, by their contradictions and by what they state alike."""
     rows = {member: row for row, member in enumerate(members)}
     links = np.zeros((len(members), len(members)))
-    stating: dict[tuple[str, ...], set[int]] = defaultdict(set)
-    for fact in facts:
-        if (row := rows.get(place[_document(fact)])) is not None:
-            said = (key(fact.subject), key(fact.relation), key(fact.object), str(fact.negated))
-            stating[said].add(row)
-    for same in stating.values():
-        together = sorted(same)
+    agreeing: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for member, row in rows.items():
+        for said in stating[member]:
+            agreeing[said].append(row)
+    for together in agreeing.values():
         links[np.ix_(together, together)] += 1
     for (first, second), count in against.items():
         if first in rows and second in rows:  # where they contradict each other, agreements count nothing

@@ -174,6 +174,8 @@ def _kind(
 ) -> Kind | None:
     """How two facts exclude each other; None if they do not. See `_excluded_by` and `conflicts`."""
     kind = _excluded_by(first, second, one_valued, repeating)
+    if not viewpoints.names:
+        return kind
     names = {viewpoints.of(first.fact), viewpoints.of(second.fact)}
     if len(names) < 2 or "" in names or kind in {"number", "date"}:
         return kind

@@ -1,7 +1,7 @@
 """`python -m benchmarks.exploration --data FOLDER`: explorations driven by rules and by models.
 
 Each model gets the shipped cases of the study, and people's questions of two hops over a pool of their
-passages. Models without a card of their own on this machine are left out, and named.
+passages. Models have to be added and studied first, or ship with a card: see `nightschool models`.
 """
 
 import argparse
@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(pools: Sequence[Set], models: Sequence[str]) -> tuple[dict[str, float], list[Table]]:
     store = ModelStore(read_settings().models)
+    cards = {name: store.card(name) for name in models}
     found: dict[str, float] = {}
     scores: dict[str, ExplorationScore] = {}
     lines: list[list[object]] = []
@@ -68,8 +69,8 @@ async def _run(pools: Sequence[Set], models: Sequence[str]) -> tuple[dict[str, f
             explored = await by_rules(pool.questions, episodic, semantic)
             found |= figures(f"{pool.name}, {RULES}", explored)
             lines.append(_line(pool.name, RULES, explored))
-        for name in models:
-            folder, card = store.path(name), store.card(name)
+        for name, card in cards.items():
+            folder = store.path(name)
             info = inspect_model(folder).model_copy(update={"template": card.template})
             async with start_server(folder, info, log=Path(home) / f"{name}.log") as served:
                 cases = read_cases()

@@ -36,11 +36,19 @@ class Perspectives:
         Raises PerspectiveTaken for the name of a perspective from which documents of others speak, unless
         `access` reads everything, and ValueError (pydantic's) for a name that is none.
         """
-        name, known = _NAME.validate_python(name), await self.viewpoints()
-        spelled = {used.casefold(): used for of, used in known.weights if of == domain}
-        named = spelled.get(name.casefold(), name)
-        owners = {whose for (_, of, whose), used in known.names.items() if (of, used) == (domain, named)}
-        if not access.everything and owners - {access.owner, owner}:
+        name = _NAME.validate_python(name)
+        async with self._database.begin() as connection:
+            known = await connection.execute(select(_PERSPECTIVES.name).where(_PERSPECTIVES.domain == domain))
+            spelled: dict[str, str] = {used.casefold(): used for used in known.scalars()}
+            named = spelled.get(name.casefold(), name)
+            if access.everything:
+                return named
+            spoken = select(_DOCUMENTS.owner).distinct()
+            found = await connection.execute(
+                spoken.where(_DOCUMENTS.domain == domain, _DOCUMENTS.name == named)
+            )
+            owners = {*found.scalars()}
+        if owners - {access.owner, owner}:
             raise PerspectiveTaken(
                 f"documents of others speak from {named!r} in the domain {domain}: choose another name,"
                 " or ask an admin to declare it"
