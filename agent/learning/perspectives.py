@@ -81,18 +81,24 @@ def taught(
     return tuple(kept), dict(left_out)
 
 
-def without_answered(candidates: Sequence[CandidatePair]) -> tuple[CandidatePair, ...]:
-    """The candidates, without those that are no views and answer otherwise what views answer."""
+def beside_views(
+    candidates: Sequence[CandidatePair], passages: Mapping[str, Passage], viewpoints: Viewpoints
+) -> tuple[CandidatePair, ...]:
+    """The candidates; one that is no view and answers otherwise what views answer becomes its speaker's view,
+    or is left out if it has none."""
     answers: dict[str, set[str]] = {}
     for candidate in candidates:
         if candidate.held_by:
             answers.setdefault(normalise(candidate.question), set()).add(normalise(candidate.answer))
-    return tuple(
-        candidate
-        for candidate in candidates
-        if candidate.held_by
-        or answers.get(normalise(candidate.question), set()) <= {normalise(candidate.answer)}
-    )
+    kept: list[CandidatePair] = []
+    for candidate in candidates:
+        others = answers.get(normalise(candidate.question), set()) - {normalise(candidate.answer)}
+        speaker = viewpoints.of(passages[candidate.passage_id])
+        if candidate.held_by or not others:
+            kept.append(candidate)
+        elif speaker:
+            kept.append(candidate.model_copy(update={"held_by": speaker}))
+    return tuple(kept)
 
 
 def by_holder(candidates: Sequence[CandidatePair]) -> dict[str, list[CandidatePair]]:

@@ -9,9 +9,9 @@ from agent.learning.corpus_index import CorpusIndex
 from agent.learning.gap_wording import pair_for_question
 from agent.learning.perspectives import (
     ANSWERED_BY_VIEWS,
+    beside_views,
     by_holder,
     joint,
-    without_answered,
     without_others,
 )
 from agent.learning.verification import VerifiedPairs, verify
@@ -47,7 +47,7 @@ class SeveralViews:
         for each in verified:
             dropped.update(each.dropped)
         every = [pair for each in verified for pair in each.kept]
-        kept = without_answered(every)
+        kept = beside_views(every, self._passages, self._viewpoints)
         if len(kept) < len(every):
             dropped[ANSWERED_BY_VIEWS] = len(every) - len(kept)
         return VerifiedPairs(
@@ -81,5 +81,9 @@ class SeveralViews:
         self, question: str, candidates: Sequence[CandidatePair], embedder: Embedder
     ) -> CandidatePair | None:
         return await pair_for_question(
-            question, candidates, self._passages, lambda each: self._corpora[each.held_by], embedder
+            question,
+            candidates,
+            self._passages,
+            lambda each: self._corpora.get(each.held_by, self._corpora[""]),
+            embedder,
         )

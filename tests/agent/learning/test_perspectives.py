@@ -9,11 +9,11 @@ from agent.learning.curriculum import attributed, compose_curriculum, fact_id
 from agent.learning.perspectives import (
     NOBODYS,
     UNTAUGHT,
+    beside_views,
     contested,
     joint,
     taught,
     told_views,
-    without_answered,
 )
 from memory.records.curricula import View
 from memory.records.knowledge import Evidence, Findings
@@ -146,10 +146,16 @@ def test_a_document_of_no_perspective_teaches_nothing_that_perspectives_see_diff
     assert (kept, left_out) == ((), {NOBODYS: 1})
 
 
-def test_a_plain_answer_does_not_stand_beside_views_of_the_same_question() -> None:
-    held = [pair(FRUIT, "a fruit", held_by="botany"), pair(VEGETABLE, "a vegetable", held_by="cookery")]
-    berry, other = pair(FRUIT, "a berry"), pair(FRUIT, "a plant", "What grows here?")
-    assert without_answered([*held, berry, other]) == (*held, other)
+def test_another_answer_to_what_views_answer_is_its_speakers_view_or_left_out() -> None:
+    held = [pair(FRUIT, "a fruit", held_by="botany")]
+    sauce, other = pair(VEGETABLE, "a sauce"), pair(FRUIT, "a plant", "What grows here?")
+    kept = beside_views([*held, sauce, other], BY_ID, viewpoints())
+    assert [(each.answer, each.held_by) for each in kept] == [
+        ("a fruit", "botany"),
+        ("a sauce", "cookery"),
+        ("a plant", ""),
+    ]
+    assert beside_views([*held, sauce], BY_ID, NO_VIEWPOINTS) == tuple(held)
 
 
 def test_a_view_is_another_fact_than_the_same_sentence_taught_as_such() -> None:
