@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from agent.chat.calibration import Label, calibrate
+from agent.chat.calibration import RISKS, Label, calibrate
 from agent.chat.gate import answer_form, gate_features, right_probability
 from memory.records.adapters import GatePassRates
 from memory.records.interactions import AnswerGate
 from training.evaluate import ANSWER_TOKENS, GradedAnswer, SetName
 
 
-def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
-    """The gate for one adapter, with the strictest risk that its answers support.
+def fit_gate(
+    answers: Sequence[GradedAnswer], base: AnswerGate, *, risks: Sequence[float] = RISKS
+) -> AnswerGate:
+    """The gate for one adapter, with the first of `risks` that its answers support.
 
     It is fitted on the answers to the taught facts, general questions and invented names, except those cut
     off by the evaluation's token limit, because chat sees longer answers. An answer form with too few answers
@@ -29,7 +31,7 @@ def fit_gate(answers: Sequence[GradedAnswer], base: AnswerGate) -> AnswerGate:
         and not answer.abstained
         and 0 < answer.signals.tokens < ANSWER_TOKENS
     ]
-    gate = calibrate(labels, fitted_on="its own evaluation").gate
+    gate = calibrate(labels, fitted_on="its own evaluation", risks=risks).gate
     if all(form_gate.threshold is None for form_gate in gate.forms.values()):
         return base
     inherited = {form: form_gate for form, form_gate in base.forms.items() if form not in gate.forms}

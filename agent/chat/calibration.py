@@ -35,9 +35,10 @@ MIN_CHANCE = 0.5
 """No answer counts as confident that is more likely wrong than right. The risk is a mean: the answers of an
 adapter to what it was taught are so often right that all others would pass as well. Of 30 questions about
 invented names an adapter's gate let 30 pass without this, and 2 with it; of 18 right answers it keeps 15."""
-STRICTEST_SHARE = 0.05
-"""Share of answers above the strictest threshold: with fewer, a single wrong answer ends the search for
-thresholds at its first step."""
+STRICTEST = 75
+"""Answers above the strictest threshold to try, but at most STRICTEST_SHARE of all. The search ends at the
+first threshold that fails: with fewer answers at its first step, one or two wrong ones end it by bad luck."""
+STRICTEST_SHARE = 0.2
 FORMS: tuple[AnswerForm, ...] = ("short", "sentence", "long")
 FOLDS = 5
 MIN_OF_EACH = 10
@@ -50,8 +51,6 @@ STEPS = 40
 MIN_OWN_QUESTIONS = 100
 """Minimum number of a domain's own questions for a guarantee: with fewer, one or two wrong answers among the
 surest fifth decide."""
-STRICTEST_SHARE_OF_FEW = 0.2
-"""STRICTEST_SHARE for a domain's own questions, of which there are hundreds rather than thousands."""
 
 Floats = NDArray[np.float64]
 
@@ -168,7 +167,7 @@ def refit(
         )
         return CalibratedGate(gate, quality_of_all, {}, (reason,))
     # The regressions were fitted elsewhere, so here their chances only rank the answers.
-    cut, risk = _best_threshold(scored, risks, delta, STRICTEST_SHARE_OF_FEW, least=0.0)
+    cut, risk = _best_threshold(scored, risks, delta, least=0.0)
     forms = {form: _form_gate(form, fitted.model, scored, cut) for form, fitted in gate.forms.items()}
     assert quality_of_all is not None
     refitted = AnswerGate(
@@ -228,7 +227,6 @@ def choose_threshold(
     *,
     risk: float,
     delta: float,
-    surely: float = STRICTEST_SHARE,
     least: float = MIN_CHANCE,
 ) -> float | None:
     """The lowest confidence threshold that keeps the risk, by Learn-Then-Test; None if there is none.
@@ -236,13 +234,13 @@ def choose_threshold(
     Fixed-sequence testing (Angelopoulos et al. 2021, arXiv 2110.01052): thresholds are tried from strict to
     loose, each against the hypothesis that more than a share `risk` of the answers above it is wrong, by the
     exact binomial tail; the search ends at the first hypothesis not rejected at `delta`. Thresholds depend
-    only on the chances, not on correctness; a share `surely` of answers is above the strictest, and none is
-    below `least`. Answers have to be independent: one per question.
+    only on the chances, not on correctness; STRICTEST answers are above the strictest, and none is below
+    `least`. Answers have to be independent: one per question.
     """
     order = np.argsort(-stated, kind="stable")
     ranked, wrong = stated[order], np.cumsum(~right[order])
     lowest = None
-    first = max(first_size(risk, delta), round(surely * len(stated)))
+    first = max(first_size(risk, delta), min(STRICTEST, round(STRICTEST_SHARE * len(stated))))
     for accepted in _sizes(len(stated), first):
         cut = float(ranked[accepted - 1])
         if cut < least:
@@ -332,7 +330,6 @@ def _best_threshold(
     scored: Sequence[StatedChance],
     risks: Sequence[float],
     delta: float,
-    surely: float = STRICTEST_SHARE,
     least: float = MIN_CHANCE,
 ) -> tuple[float | None, float]:
     """Threshold and risk of the first risk that can be guaranteed; None and the last risk otherwise."""
@@ -340,7 +337,7 @@ def _best_threshold(
     for risk in risks:
         if not scored:
             break
-        cut = choose_threshold(stated, right, risk=risk, delta=delta / len(risks), surely=surely, least=least)
+        cut = choose_threshold(stated, right, risk=risk, delta=delta / len(risks), least=least)
         if cut is not None:
             return cut, risk
     return None, risks[-1]

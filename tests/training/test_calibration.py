@@ -59,6 +59,13 @@ def test_no_more_is_promised_than_a_form_of_the_base_model_holds() -> None:
     assert fit_gate([*answers(400), *answers(10, tokens=100)], base).risk == 0.4
 
 
+def test_a_stricter_promise_than_asked_for_is_not_made() -> None:
+    noisy = answers(400, noise=0.04)
+    strict, asked = fit_gate(noisy, BASE), fit_gate(noisy, BASE, risks=(0.4,))
+    assert (strict.risk, asked.risk) == (0.2, 0.4)
+    assert asked.forms["short"].coverage >= strict.forms["short"].coverage
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_answers_that_are_all_right_or_all_wrong_keep_the_base_models_gate(right: bool) -> None:
     alike = [each.model_copy(update={"right": right}) for each in answers(120)]

@@ -301,6 +301,8 @@ def gate_adapter(
     """Checks the adapter against the gates, and registers it as candidate or rejected.
 
     Its answer gate is fitted on the card's questions as it answers them, and those of the lessons it knows.
+    It promises what the start's gate promises: preferences teach manners, not facts, and a stricter promise
+    would decline questions that the start answers.
     """
     jobs = context.jobs
     report(jobs, job, "registering")
@@ -313,7 +315,8 @@ def gate_adapter(
         as_learned=accuracy_when_learned(jobs, job.domain, planned.lessons),
     )
     card = jobs.base.card
-    fitted = fit_gate(measured.answers, card.gate)
+    promised = card.gate if planned.start is None else jobs.registry.get(planned.start).gate
+    fitted = fit_gate(measured.answers, card.gate, risks=(promised.risk,))
     jobs.registry.register(
         Adapter(
             name=planned.name,
