@@ -1,9 +1,11 @@
 """Retrieval as of a time: the passages and facts that the library held then.
 
-By meaning and by words alone: the graph and its names are those of today.
+By meaning and by words alone. What was stored is that of the time; what else the named things are called is
+what the facts say today.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from memory.episodic.base import EpisodicMemory, SearchBy
@@ -11,8 +13,9 @@ from memory.episodic.history import was_added
 from memory.language.text import key
 from memory.records.access import Access
 from memory.records.knowledge import Evidence, Fact, Findings
-from memory.retrieval.hybrid import MAX_FACTS, terms
+from memory.retrieval.hybrid import MAX_FACTS, terms, with_names
 from memory.semantic.base import SemanticMemory
+from memory.semantic.naming import Known, about_by_any_name
 
 WEIGHT = 0.5
 """Of the score by meaning and of the score by words, in a passage's score."""
@@ -38,12 +41,17 @@ async def retrieve_as_of(
         raise ValueError(f"limit must be at least 1, not {limit}")
     if as_of.tzinfo is None:
         raise ValueError("the time has no time zone: write it as 2026-11-29T12:00:00Z")
+    names = terms(query)
+    known = await about_by_any_name(semantic, names, access=access, domain=domain, limit=MORE * MAX_FACTS)
     found: dict[str, Evidence] = {}
-    ways: tuple[tuple[SearchBy, str], ...] = (("vector", "meaning"), ("text", "words"))
-    for by, signal in ways:
+    ways: tuple[tuple[SearchBy, str, str], ...] = (
+        ("vector", "meaning", query),
+        ("text", "words", with_names(query, known.names)),
+    )
+    for by, signal, asked in ways:
         past, present = await asyncio.gather(
-            episodic.history.search(query, by=by, as_of=as_of, limit=limit, access=access, domain=domain),
-            _present(query, by, as_of, episodic=episodic, access=access, domain=domain, limit=limit),
+            episodic.history.search(asked, by=by, as_of=as_of, limit=limit, access=access, domain=domain),
+            _present(asked, by, as_of, episodic=episodic, access=access, domain=domain, limit=limit),
         )
         for hit in (*past, *present):
             before = found.get(hit.passage.id) or Evidence(passage=hit.passage, score=0.0, found_by=())
@@ -54,7 +62,7 @@ async def retrieve_as_of(
                 scores=before.scores | {signal: round(hit.score, 4)},
             )
     best = sorted(found.values(), key=lambda hit: (-hit.score, hit.passage.id))[:limit]
-    facts = await _facts(query, as_of, episodic=episodic, semantic=semantic, access=access, domain=domain)
+    facts = await _facts(names, known, as_of, episodic=episodic, access=access, domain=domain)
     return Findings(query=query, evidence=tuple(best), facts=facts)
 
 
@@ -79,21 +87,19 @@ async def _present(
 
 
 async def _facts(
-    query: str,
+    names: Sequence[str],
+    known: Known,
     as_of: datetime,
     *,
     episodic: EpisodicMemory,
-    semantic: SemanticMemory,
     access: Access,
     domain: str | None,
 ) -> tuple[Fact, ...]:
     """A fact was known while the passage that states it was stored."""
-    names = terms(query)
-    present = await semantic.about(names, access=access, domain=domain, limit=MORE * MAX_FACTS)
-    sources = await episodic.get([fact.passage_id for fact in present], access=access)
+    sources = await episodic.get([fact.passage_id for fact in known.facts], access=access)
     there = {passage.id for passage in sources if was_added(passage, as_of)}
     past = await episodic.history.about(
-        [key(name) for name in names], as_of=as_of, access=access, domain=domain
+        [key(name) for name in (*names, *known.names)], as_of=as_of, access=access, domain=domain
     )
-    facts = {fact.id: fact for fact in (*past, *(f for f in present if f.passage_id in there))}
+    facts = {fact.id: fact for fact in (*past, *(f for f in known.facts if f.passage_id in there))}
     return tuple(facts.values())[:MAX_FACTS]

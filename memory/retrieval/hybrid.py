@@ -86,8 +86,8 @@ async def find_candidates(
             semantic, terms(query), access=access, domain=domain, said_by=said_by, limit=MAX_FACTS
         ),
     )
-    if known.names:  # what the question names has other names, by which passages may call it
-        query = f"{query} ({', '.join(known.names)})"
+    if known.names:
+        query = with_names(query, known.names)
         by_text = await episodic.scores(query, by="text", limit=depth, access=access, domain=domain)
     candidates = Candidates(known.facts)
     scores = candidates.scores
@@ -118,6 +118,11 @@ def relative(by_text: Mapping[str, float]) -> dict[str, float]:
     bm25 = {id_: unscaled_bm25(score) for id_, score in by_text.items()}
     best = max(bm25.values(), default=0.0)
     return {id_: score / best for id_, score in bm25.items() if best}
+
+
+def with_names(query: str, names: Sequence[str]) -> str:
+    """The query and what else the things that it names are called, as passages may call them."""
+    return f"{query} ({', '.join(names)})" if names else query
 
 
 def terms(query: str) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ async def about_by_any_name(
 ) -> Known:
     """The facts whose subject or object is one of the terms or, after them, another name of the same thing.
 
-    Raises StoreUnavailable.
+    Up to half of the `limit` is kept for the other names. Raises StoreUnavailable.
     """
     facts, naming = await asyncio.gather(
         semantic.about(terms, access=access, domain=domain, said_by=said_by, limit=limit),
@@ -138,7 +138,9 @@ async def about_by_any_name(
         names = ()
     if names:
         more = await semantic.about(names, access=access, domain=domain, said_by=said_by, limit=limit)
-        facts = tuple({fact.id: fact for fact in (*facts, *more)}.values())[:limit]
+        known = {fact.id for fact in facts}
+        more = tuple(fact for fact in more if fact.id not in known)[: max(limit // 2, limit - len(facts))]
+        facts = (*facts[: limit - len(more)], *more)
     return Known(facts, names)
 
 

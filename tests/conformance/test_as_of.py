@@ -40,9 +40,16 @@ class Library:
     async def remove(self, source: str = "a.md") -> None:
         await self._writer.remove(Place(source, "lamps", None))
 
-    async def find(self, day: float, *, access: Access = EVERYTHING, limit: int = 8) -> Findings:
+    async def find(
+        self,
+        day: float,
+        *,
+        query: str = "What does a zorble burn?",
+        access: Access = EVERYTHING,
+        limit: int = 8,
+    ) -> Findings:
         return await retrieve_as_of(
-            "What does a zorble burn?",
+            query,
             as_of=START + timedelta(days=day),
             episodic=self.episodic,
             semantic=self.semantic,
@@ -78,6 +85,15 @@ async def test_each_time_has_its_own_version_of_a_document(library: Library) -> 
     assert not any("gas" in each for each in objects(await library.find(2)))
     assert any("gas" in each for each in objects(await library.find(4)))
     assert not objects(await library.find(0.5))
+
+
+async def test_a_thing_is_found_by_its_other_names(library: Library) -> None:
+    await library.store(1, "The GLX was built in Oslo.")
+    await library.store(3, "The GLX was built in Bergen.")
+    await library.store(4, "GLX stands for Great Lamp of Xanten.", source="b.md")
+    for day, place in ((2, "Oslo"), (5, "Bergen")):
+        found = await library.find(day, query="Where was the Great Lamp of Xanten built?")
+        assert place in objects(found), day
 
 
 async def test_maintenance_and_purging_keep_the_history(library: Library) -> None:

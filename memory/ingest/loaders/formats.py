@@ -12,6 +12,7 @@ from memory.ingest.loaders.base import Loader
 from memory.ingest.loaders.code import load_code, load_python
 from memory.ingest.loaders.html import load_html
 from memory.ingest.loaders.mail import load_mail
+from memory.ingest.loaders.ontology import load_ontology
 from memory.ingest.loaders.pdf.load import load_pdf
 from memory.ingest.loaders.rows import load_csv, load_json_lines, load_triples
 from memory.ingest.loaders.rst import load_rst
@@ -49,6 +50,8 @@ FORMATS = (
     Format("application/epub+zip", "EPUB", (".epub",), office.load_epub),
     Format(TABLES[0], "CSV", (".csv",), load_csv, ("application/csv",)),
     Format(TRIPLES, "triples", (), load_triples),
+    Format("text/turtle", "Turtle", (".ttl", ".nt"), load_ontology, ("application/n-triples",)),
+    Format("application/rdf+xml", "RDF/XML", (".rdf", ".owl"), load_ontology),
     Format(TABLES[1], "TSV", (".tsv", ".tab"), load_csv),
     Format(
         "application/x-ndjson", "JSON lines", (".jsonl", ".ndjson"), load_json_lines,

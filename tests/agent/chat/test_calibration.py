@@ -96,7 +96,7 @@ def test_an_adversary_whose_surest_answers_are_wrong_gets_no_threshold() -> None
 
 def test_bad_luck_among_the_few_surest_does_not_end_the_search() -> None:
     stated = np.linspace(1.0, 0.5, 400)
-    right = np.asarray([number >= 20 or number % 4 > 0 for number in range(400)])  # 5 of the surest 20 are wrong
+    right = np.asarray([number >= 20 or number % 4 > 0 for number in range(400)])  # 5 of 20 are wrong
     assert choose_threshold(stated, right, risk=0.2, delta=0.1) == stated[-1]
 
 

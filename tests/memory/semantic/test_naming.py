@@ -71,6 +71,14 @@ async def test_a_thing_is_looked_up_by_all_its_names_and_only_where_they_are_uni
         assert (await about_by_any_name(semantic, [term], access=EVERYTHING)).names == ()
 
 
+async def test_many_facts_under_one_name_leave_room_for_those_under_the_others() -> None:
+    semantic = VolatileSemanticMemory()
+    await semantic.add([SHORT, FOUNDED, *(fact("DHS", f"buoy {n}", relation="owns") for n in range(20))])
+    known = await about_by_any_name(semantic, ["DHS"], access=EVERYTHING, limit=6)
+    assert len(known.facts) == 6
+    assert FOUNDED in known.facts
+
+
 def test_names_that_are_spelled_alike_are_suggested_until_a_person_decides() -> None:
     facts = [
         fact("Kelvyn Corporation", "pumps", relation="makes"),
