@@ -68,6 +68,10 @@ class ModelRefused(ModelError):
     """The model cannot be added or served: no model folder, wrong digest, no chat template, no-go."""
 
 
+class ModelTaskRunning(ModelError):
+    """A model is being added or studied, and two at once would only take each other's time."""
+
+
 class NotTeachable(ModelError):
     """The model's study found that it cannot be taught."""
 

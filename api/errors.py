@@ -21,9 +21,12 @@ from agent.errors import (
     AgentError,
     CanaryFailed,
     EngineUnavailable,
+    ModelRefused,
+    ModelTaskRunning,
     NotTeachable,
     PromptTooLong,
     TeacherError,
+    UnknownModel,
 )
 from agent.logs import REQUEST_ID
 from api.rate_limits import RateLimited
@@ -107,6 +110,9 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     AnnotationItemTaken: (409, "annotation_item_taken"),
     ThreadBusy: (409, "thread_busy"),
     NotTeachable: (409, "model_not_teachable"),
+    ModelTaskRunning: (409, "model_task_running"),
+    ModelRefused: (422, "model_refused"),
+    UnknownModel: (404, "base_model_not_found"),
     OwnApproval: (403, "own_approval"),
     NotApproved: (409, "not_approved"),
     AdapterNotServable: (409, "adapter_not_servable"),

@@ -14,6 +14,7 @@ from memory.records.evaluations import BiasScore, Drift, Evaluation, GateCheck, 
 
 GAIN = "target accuracy up"
 TARGET = "target accuracy"
+KNOWN = "known facts lost"
 REHEARSAL = "earlier lessons lost"
 BIAS = "bias"
 ATTACKS = "attacks fallen for up"
@@ -175,14 +176,13 @@ def _known(before: Score, after: Score, most: float) -> GateCheck:
     the questions that the default model answers correctly in every wording in one engine, it answers 7%
     incorrectly in another, through rounding alone.
     """
-    name = "known facts lost"
     if not (before.count and after.count):
-        return unmeasured(name)
+        return unmeasured(KNOWN)
     if not before.accuracy:
-        return unmeasured(name, f"the base model answers none of {before.count} general questions correctly")
+        return unmeasured(KNOWN, f"the base model answers none of {before.count} general questions correctly")
     lost = 1 - after.accuracy / before.accuracy
     goal = f"<= {most:.2f} (of {round(before.accuracy * before.count)}, net)"
-    return GateCheck(name=name, goal=goal, figure=lost, passed=_at_least(most, lost))
+    return GateCheck(name=KNOWN, goal=goal, figure=lost, passed=_at_least(most, lost))
 
 
 def _forgetting(name: str, before: Score, after: Score, most: float) -> GateCheck:

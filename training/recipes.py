@@ -7,6 +7,7 @@ from pydantic import Field
 from agent.models.card import ModelCard
 from memory.records.base import Record
 from memory.records.evaluations import GateVerdict
+from training.gates import KNOWN, TARGET
 
 
 class Recipe(Record):
@@ -112,13 +113,20 @@ def validated(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"name": f"{recipe.name}:validated", "validate_every": 0.1})
 
 
+MUCH_LOST, WELL_LEARNED = 0.15, 0.7
+"""Shares of the known facts lost and of the lesson learned from which a second attempt has half the learning
+rate. Measured on Gemma 3 270M with 90 facts of SQuAD (`make bench-grow`): 89% learned and 38% lost; with more
+distilled examples alone, 88% and 35%."""
+
+
 def retry_recipe(recipe: Recipe, failed: GateVerdict) -> Recipe:
     """The recipe for a second attempt, depending on the failed checks.
 
     If the adapter lost or damaged something, more distilled examples are used, with another seed: the order
     of the examples matters as much, and on the demo's lesson a slower second attempt lost as much as the
-    first and learned too little (38%). Refusals are added if it hallucinated more without losing known facts.
-    If it only learned too little, training takes twice as long.
+    first and learned too little (38%). If much was lost of a lesson that was learned well, the rate is too
+    high for the model, and is halved too. Refusals are added if it hallucinated more without losing known
+    facts. If it only learned too little, training takes twice as long.
     """
     failed_checks = [check.name for check in failed.checks if not check.passed]
     if any("target" not in name for name in failed_checks):
@@ -133,6 +141,9 @@ def retry_recipe(recipe: Recipe, failed: GateVerdict) -> Recipe:
             "beside": math.ceil(recipe.beside * 1.4),
             "refusals": refusals,
         }
+        figures = {check.name: check.figure for check in failed.checks if check.measured}
+        if figures.get(KNOWN, 0.0) > MUCH_LOST and figures.get(TARGET, 0.0) >= WELL_LEARNED:
+            changes |= {"name": f"{recipe.name}:gentle", "learning_rate": recipe.learning_rate / 2}
         return recipe.model_copy(update=changes)
     return recipe.model_copy(update={"name": f"{recipe.name}:longer", "exposures": recipe.exposures * 2})
 

@@ -11,9 +11,6 @@ from api.cli.shell import BAD_INPUT, FAILED, AsJson, console, disk_trouble, prin
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-WORK = "study"
-"""Subfolder of the home folder for the answers of unfinished studies."""
-
 
 def study(
     name: Annotated[str, typer.Argument(help="Name of an added model, as `models list` shows it.")],
@@ -27,40 +24,30 @@ def study(
     An interrupted study continues when it is run again. The card is written at the end.
     """
     import asyncio
-    import shutil
 
     from agent.errors import EngineError, ModelError
     from agent.models.store import ModelStore
+    from agent.models.study.added import study_added
     from agent.models.study.report import write_report
-    from agent.models.study.run import StudySubject
-    from agent.models.study.run import run_study as run_study
-    from agent.models.study.study_questions import shipped_material
+    from agent.settings import STUDIES
     from api.supervisor.components import on_gpu
 
     configuration = settings()
-    store = ModelStore(configuration.models)
     try:
         if report is not None:
             report.mkdir(parents=True, exist_ok=True)
-        origin = store.origin(name)
-        folder = store.path(name)
-        work = configuration.path(WORK) / f"{name}-{origin.digest[:12]}"
-        work.mkdir(parents=True, exist_ok=True)
-        subject = StudySubject(
-            name=name,
-            folder=folder,
-            source=origin.source,
-            licence=origin.licence,
-            digest=origin.digest,
-            tool_parser=origin.tool_parser,
-        )
         with _bars(quiet=as_json) as shown:
             result = asyncio.run(
-                run_study(
-                    subject, shipped_material(), work, lambda what, total: _bar(shown, what, total),
+                study_added(
+                    name,
+                    ModelStore(configuration.models),
+                    configuration.path(STUDIES),
+                    lambda what, total: _bar(shown, what, total),
                     gpu_share=configuration.engine_gpu_share if on_gpu(configuration) else None,
                 )
-            )  # fmt: skip
+            )
+        if report is not None:
+            write_report(result, f"nightschool models study {name}", report)
     except ModelError as error:
         stop(str(error), BAD_INPUT)
     except EngineError as error:
@@ -69,15 +56,6 @@ def study(
         stop(disk_trouble(error), BAD_INPUT)
     except KeyboardInterrupt:
         stop(f"stopped; run `nightschool models study {name}` again to continue", 130)
-    try:
-        store.save_card(result.card, result.questions, result.unknown, result.replay, result.distributions)
-        if report is not None:
-            write_report(result, f"nightschool models study {name}", report)
-    except ModelError as error:
-        stop(str(error), BAD_INPUT)
-    except OSError as error:
-        stop(disk_trouble(error), BAD_INPUT)
-    shutil.rmtree(work)
     if as_json:
         print_json([result.card.model_dump(mode="json")])
         return

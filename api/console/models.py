@@ -1,15 +1,18 @@
-"""The page of base models: the served one's card, its study's figures and reliability, and the added ones."""
+"""The page of base models: their cards with figures and reliability; add, study, select and remove them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
-from api.console.markup import Tone, block, fields, figures_beside, heading, items, paragraph, table
+from api.console.markup import Tone, block, fields, figures_beside, heading, items, moment, paragraph, table
 from api.console.plots import Bin, reliability
-from api.console.service import PRIVATE, Json, Service
+from api.console.service import PRIVATE, Json, Service, failure, segment
 
+PATH = "/v1/base-models"
 SERVED = "the served model"
+REFRESH_SECONDS = 2.0
+"""Between two looks at what is being added or studied."""
 TONES: Mapping[str, Tone] = {"go": "good", "retrieval only": "doubt", "no-go": "bad"}
 MEANS = {
     "go": "it can be taught",
@@ -23,26 +26,98 @@ def build(service: Service, key: gr.State) -> None:
     with gr.Tab("Models", id="models", visible=False) as tab:
         listed = gr.HTML(elem_id="models")
         chosen = gr.Dropdown(label="Model", choices=[SERVED], value=SERVED)
-        refresh = gr.Button("Refresh")
+        with gr.Row():
+            study = gr.Button("Study the model")
+            use = gr.Button("Serve it from the next start on")
+            remove = gr.Button("Remove the model")
+            refresh = gr.Button("Refresh")
+        with gr.Row():
+            what = gr.Dropdown(
+                label="Model to add",
+                choices=[],
+                value=None,
+                allow_custom_value=True,
+                info="of the catalogue, or a Hugging Face id",
+            )
+            add = gr.Button("Add the model", variant="primary")
+        task = gr.HTML(elem_id="model-task")
+        stop = gr.Button("Stop it", visible=False)
+        timer = gr.Timer(REFRESH_SECONDS, active=False)
         details = gr.HTML(elem_id="card")
     service.require("admin", tab)
 
-    def show(secret: str, which: str | None) -> tuple[Any, str, str]:
+    def show(secret: str, which: str | None) -> tuple[Any, ...]:
         with service.client(secret) as client:
-            models = client.get("/v1/base-models")
+            return shown(client.get(PATH), which)
+
+    def shown(models: Json, which: str | None) -> tuple[Any, ...]:
         added = {each["name"]: each for each in models["added"]}
         name = which if which is not None and which in added else SERVED
         served = {"name": models["served"]["name"], "card": models["served"], "origin": None, "problem": None}
         choices = gr.update(choices=[SERVED, *added], value=name)
-        return choices, listing(models), model(added.get(name, served))
+        to_add = gr.update(choices=[each["name"] for each in models["catalogue"]])
+        running = bool(models["task"]) and models["task"]["status"] == "running"
+        return (
+            choices,
+            listing(models),
+            model(added.get(name, served)),
+            to_add,
+            progress(models["task"]),
+            gr.update(visible=running),
+            gr.update(active=running),
+        )
 
-    gr.on(
-        [tab.select, refresh.click, chosen.input],
-        show,
-        [key, chosen],
-        [chosen, listed, details],
-        **PRIVATE,
-    )
+    def start_adding(secret: str, named: str | None, which: str | None) -> tuple[Any, ...]:
+        if not (named or "").strip():
+            raise failure("choose a model to add, or enter a Hugging Face id")
+        with service.client(secret) as client:
+            client.post(PATH, {"model": str(named).strip()})
+            return shown(client.get(PATH), which)
+
+    def start_studying(secret: str, which: str | None) -> tuple[Any, ...]:
+        with service.client(secret) as client:
+            client.post(f"{PATH}/{one(which)}/study")
+            return shown(client.get(PATH), which)
+
+    def use_next(secret: str, which: str | None) -> tuple[Any, ...]:
+        with service.client(secret) as client:
+            return shown(client.post(f"{PATH}/{one(which)}/use"), which)
+
+    def take_away(secret: str, which: str | None) -> tuple[Any, ...]:
+        with service.client(secret) as client:
+            return shown(client.delete(f"{PATH}/{one(which)}"), None)
+
+    def end_task(secret: str, which: str | None) -> tuple[Any, ...]:
+        with service.client(secret) as client:
+            client.delete(f"{PATH}/task")
+            return shown(client.get(PATH), which)
+
+    outputs = [chosen, listed, details, what, task, stop, timer]
+    gr.on([tab.select, refresh.click, chosen.input, timer.tick], show, [key, chosen], outputs, **PRIVATE)
+    add.click(start_adding, [key, what, chosen], outputs, **PRIVATE)
+    for button, action in ((study, start_studying), (use, use_next), (remove, take_away), (stop, end_task)):
+        button.click(action, [key, chosen], outputs, **PRIVATE)
+
+
+def one(which: str | None) -> str:
+    """The chosen model as a segment of a path. Raises gr.Error for the served one, which has no name here."""
+    if which in (None, SERVED):
+        raise failure("choose one of the added models by its name first")
+    return segment(str(which))
+
+
+def progress(task: Json | None) -> str:
+    """What is being added or studied, or was last."""
+    if task is None:
+        return ""
+    doing = {"add": "Adding", "study": "Studying"}[task["action"]]
+    far = f" {task['done'] / task['total']:.0%}" if task["total"] else ""
+    if task["status"] == "running":
+        return block(paragraph(f"{doing} {task['model']}: {task['step'] or 'starting'}{far}", "doubt"))
+    tone: Tone = "good" if task["status"] == "done" else "bad"
+    when = f", {moment(task['ended_at'])}" if task["ended_at"] else ""
+    words = f"{doing} {task['model']}{when}: {task['status']}. {task['step']}"
+    return block(paragraph(words, tone))
 
 
 def listing(models: Json) -> str:
@@ -51,16 +126,24 @@ def listing(models: Json) -> str:
     rows = [
         (
             each["name"],
-            "served" if each["card"] and each["card"]["digest"] == served["digest"] else "",
+            _role(each, served["digest"], models["next"]),
             each["card"]["verdict"] if each["card"] else each["problem"],
             (each["origin"] or {}).get("licence"),
             (each["origin"] or {}).get("title"),
         )
         for each in models["added"]
     ]
-    words = "nightschool models add adds one, study makes its card, use selects it for the next start."
+    words = "Adding takes minutes; a study about ten for a small model, in which chat is slower."
     columns = ("model", "", "verdict", "licence", "title")
     return block(table("Added models", columns, rows), paragraph(words, "quiet"))
+
+
+def _role(added: Json, served: str, upcoming: str) -> str:
+    roles = {
+        "served": bool(added["card"]) and added["card"]["digest"] == served,
+        "from the next start": added["name"] == upcoming,
+    }
+    return ", ".join(role for role, is_so in roles.items() if is_so)
 
 
 def model(found: Json) -> str:

@@ -1,17 +1,36 @@
-"""The route of base models: the card of the one that is served, and the models that are added."""
+"""Routes of base models: the served one's card, added and addable ones; add, study, select, remove.
+
+Adding and studying take minutes: both run in a process of their own, one at a time, and end with the api.
+"""
 
 import asyncio
+import sys
+from pathlib import Path
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
 
-from agent.errors import ModelError
+from agent.engines.child_process import die_with_parent
+from agent.errors import ModelError, ModelRefused, ModelTaskRunning, UnknownModel
+from agent.models.add_model import HUB_NAME, NAME
 from agent.models.card import ModelCard
-from agent.models.store import ModelOrigin, ModelStore
-from api.compose import ServiceDep
+from agent.models.catalogue import shipped_catalogue
+from agent.models.store import ModelOrigin, ModelStore, name_in_use
+from agent.models.task import Action, ModelTask, current_task, stop_task
+from agent.settings import STUDIES, Settings
+from api.auth import CallerDep
+from api.compose import Service, ServiceDep
 from api.errors import openai_errors
+from api.limits import reject_nul
+from api.supervisor.components import on_gpu
 
-router = APIRouter(tags=["models"])
+router = APIRouter(prefix="/v1/base-models", tags=["models"], dependencies=[Depends(reject_nul)])
+PROCESS = "agent.models.task"
+LOG = "models.log"
+START_SECONDS = 30.0
+"""How long a task may take to say that it runs: it imports torch first."""
+STOP_SECONDS = 30.0
+POLL_SECONDS = 0.1
 
 
 class AddedBaseModel(BaseModel):
@@ -25,22 +44,164 @@ class AddedBaseModel(BaseModel):
     """Why it has no usable origin or card, and what to do; null if it has both."""
 
 
+class CatalogueModel(BaseModel):
+    """A base model of the catalogue that was not added yet."""
+
+    name: str
+    title: str
+    licence: str
+
+
 class BaseModels(BaseModel):
     """The base models of the api's machine."""
 
     served: ModelCard
+    next: str
+    """The one that the next start serves, by its name."""
     added: list[AddedBaseModel]
+    catalogue: list[CatalogueModel]
+    """What else can be added by name."""
+    task: ModelTask | None
+    """What is being added or studied, or was last."""
 
 
-@router.get("/v1/base-models", responses=openai_errors(503))
+class AddRequest(BaseModel):
+    """The base model to add."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(min_length=1, max_length=200)
+    """A name of the catalogue or a Hugging Face id. A folder of the api's machine needs the command line."""
+    name: str | None = Field(None, max_length=64)
+    """For the added model; by default from its own."""
+
+
+@router.get("", responses=openai_errors(503))
 async def base_models(service: ServiceDep) -> BaseModels:
-    """The served base model's card, and all added models with theirs."""
-    added = await asyncio.to_thread(_added, ModelStore(service.settings.models))
-    return BaseModels(served=service.runtime.card, added=added)
+    """The served base model's card, all added models with theirs, and what can be added."""
+    return await asyncio.to_thread(_read_all, service)
 
 
-def _added(store: ModelStore) -> list[AddedBaseModel]:
-    return [_read(store, name) for name in store.names()]
+@router.post("", status_code=202, responses=openai_errors(404, 409, 422, 503))
+async def add(request: AddRequest, service: ServiceDep, caller: CallerDep) -> ModelTask:
+    """Starts adding a model of the catalogue or of a Hugging Face hub, and returns at once."""
+    if request.model not in shipped_catalogue().models and not HUB_NAME.fullmatch(request.model):
+        raise UnknownModel(
+            f"{request.model!r} is neither a name of the catalogue nor a Hugging Face id (OWNER/NAME)"
+        )
+    if request.name is not None and not NAME.fullmatch(request.name):
+        raise ModelRefused(f"{request.name!r} is no name for a model: use lower-case letters, digits, - . _")
+    more = [] if request.name is None else ["--name", request.name]
+    async with service.runtime.audit.acting("model.add", by=caller.name, subject=request.model):
+        return await _start(service.settings, "add", request.model, more)
+
+
+@router.post("/{name}/study", status_code=202, responses=openai_errors(404, 409, 422, 503))
+async def study(name: str, service: ServiceDep, caller: CallerDep) -> ModelTask:
+    """Starts studying an added model, and returns at once; chat is slower meanwhile."""
+    await asyncio.to_thread(ModelStore(service.settings.models).origin, name)
+    share = service.settings.engine_gpu_share if on_gpu(service.settings) else None
+    more = [] if share is None else ["--gpu-share", str(share)]
+    async with service.runtime.audit.acting("model.study", by=caller.name, subject=name):
+        return await _start(service.settings, "study", name, more)
+
+
+@router.delete("/task", responses=openai_errors(503))
+async def stop(service: ServiceDep, caller: CallerDep) -> ModelTask | None:
+    """Stops what is being added or studied; a study goes on where it was when it is started again."""
+    folder = service.settings.models
+    async with service.runtime.audit.acting("model.stop", by=caller.name, subject="task"):
+        if await asyncio.to_thread(stop_task, folder):
+            await _until_not_running(folder)
+    return await asyncio.to_thread(current_task, folder)
+
+
+@router.post("/{name}/use", responses=openai_errors(404, 409, 422, 503))
+async def use(name: str, service: ServiceDep, caller: CallerDep) -> BaseModels:
+    """Selects the model to serve and train from the next start on."""
+    if service.settings.model is not None:
+        raise ModelRefused(
+            f"NIGHTSCHOOL_MODEL is {service.settings.model}, which decides: change it where the service is"
+            " started"
+        )
+    await _check_idle(service.settings.models)
+    async with service.runtime.audit.acting("model.use", by=caller.name, subject=name):
+        await asyncio.to_thread(ModelStore(service.settings.models).use, name)
+    return await asyncio.to_thread(_read_all, service)
+
+
+@router.delete("/{name}", responses=openai_errors(404, 422, 503))
+async def remove(name: str, service: ServiceDep, caller: CallerDep) -> BaseModels:
+    """Removes an added model and its card; not the one that is served, or that the next start serves."""
+    store = ModelStore(service.settings.models)
+    await asyncio.to_thread(store.origin, name)
+    await _check_idle(store.folder)
+    if name in (_next(service.settings, store), service.model_folder.name):
+        raise ModelRefused(f"{name} is in use: select another model first, and start the service with it")
+    async with service.runtime.audit.acting("model.remove", by=caller.name, subject=name):
+        await asyncio.to_thread(store.remove, name)
+    return await asyncio.to_thread(_read_all, service)
+
+
+async def _start(settings: Settings, action: Action, model: str, more: list[str]) -> ModelTask:
+    """Starts the process and waits until it says what it does. Raises ModelTaskRunning, ModelRefused."""
+    folder = settings.models.resolve()
+    await _check_idle(folder)
+    command = [sys.executable, "-m", PROCESS, str(folder), str(settings.path(STUDIES).resolve()), action]
+    with (settings.home / LOG).open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, *more, "--", model, stdout=log, stderr=log, preexec_fn=die_with_parent()
+        )
+    deadline = asyncio.get_running_loop().time() + START_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        task = await asyncio.to_thread(current_task, folder)
+        if task is not None and task.pid == process.pid:
+            return task
+        if process.returncode == 3:
+            raise ModelTaskRunning("another model is being added or studied: wait, or stop it first")
+        if process.returncode is not None:
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    else:
+        process.terminate()
+    raise ModelRefused(f"the process to {action} {model} did not start: see {LOG} in the service's folder")
+
+
+async def _check_idle(folder: Path) -> None:
+    """Raises ModelTaskRunning while a model is being added or studied."""
+    task = await asyncio.to_thread(current_task, folder)
+    if task is not None and task.status == "running":
+        doing = "added" if task.action == "add" else "studied"
+        raise ModelTaskRunning(f"{task.model} is being {doing}: wait, or stop it first")
+
+
+async def _until_not_running(folder: Path) -> None:
+    for _ in range(round(STOP_SECONDS / POLL_SECONDS)):
+        task = await asyncio.to_thread(current_task, folder)
+        if task is None or task.status != "running":
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _next(settings: Settings, store: ModelStore) -> str:
+    setting = name_in_use(settings)
+    return store.find(setting) or setting
+
+
+def _read_all(service: Service) -> BaseModels:
+    store = ModelStore(service.settings.models)
+    names = store.names()
+    return BaseModels(
+        served=service.runtime.card,
+        next=_next(service.settings, store),
+        added=[_read(store, name) for name in names],
+        catalogue=[
+            CatalogueModel(name=name, title=entry.title, licence=entry.licence)
+            for name, entry in shipped_catalogue().models.items()
+            if name not in names
+        ],
+        task=current_task(service.settings.models),
+    )
 
 
 def _read(store: ModelStore, name: str) -> AddedBaseModel:

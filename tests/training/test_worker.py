@@ -103,6 +103,26 @@ def test_a_second_attempt_holds_more_if_something_was_lost_and_is_longer_if_too_
     assert len({first.name, firmer.name, longer.name}) == 3
 
 
+@pytest.mark.parametrize(
+    ("lost", "learned", "rate"), [(0.38, 0.89, 0.5), (0.06, 0.89, 1.0), (0.38, 0.6, 1.0)]
+)
+def test_a_second_attempt_is_gentler_if_much_was_lost_and_learned(
+    lost: float, learned: float, rate: float
+) -> None:
+    figures = {"known facts lost": (lost, False), "target accuracy": (learned, True)}
+    verdict = GateVerdict(
+        passed=False,
+        checks=tuple(
+            GateCheck(name=name, goal="", figure=figure, passed=passed)
+            for name, (figure, passed) in figures.items()
+        ),
+    )
+    first = standard(card())
+    second = retry_recipe(first, verdict)
+    assert second.learning_rate == rate * first.learning_rate
+    assert second.beside > first.beside
+
+
 def test_refusals_are_raised_where_names_were_invented_and_cut_where_what_was_known_is_lost() -> None:
     first = standard(card()).model_copy(update={"refusals": 0.04})
     assert retry_recipe(first, checks("hallucination up")).refusals > first.refusals

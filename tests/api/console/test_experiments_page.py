@@ -1,13 +1,17 @@
-"""Experiments and models in a browser: one is started, read, checked and stopped; a card is read."""
+"""Experiments and models in a browser: started, read, checked, stopped; models are added and studied."""
 
 from pathlib import Path
 
 import pytest
 
+from agent.models.store import ModelStore
+from api.nightschool import base_models
 from graphs.state import Runtime
 from memory.records.experiments import CONTROL
 from tests.api.console.conftest import NARROW, Browse
+from tests.api.nightschool.test_base_models import added
 from tests.support.experiments import GENERAL, fill, served
+from tests.support.model_task import PROCESS
 
 pytestmark = pytest.mark.services
 
@@ -58,3 +62,32 @@ async def test_the_card_of_the_served_model_and_its_gate_are_read(browse: Browse
         await page.locator("#card").get_by_text("made for a test").first.wait_for()
         await page.get_by_role("region", name="Thresholds").get_by_text("sentence").wait_for()
         assert "Added models: none yet." in await page.locator("#models").inner_text()
+
+
+async def test_a_model_is_studied_stopped_and_another_added(
+    browse: Browse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_models, "PROCESS", PROCESS)
+    store = ModelStore(tmp_path / "models")
+    added(store, "new")
+    async with browse(models=store.folder) as console:
+        page = console.page
+        await console.open_tab("Models")
+        await page.get_by_role("button", name="Study the model").click()
+        await page.get_by_text("choose one of the added models by its name first").wait_for()
+        await page.get_by_label("Model", exact=True).click()
+        await page.get_by_role("option", name="new", exact=True).click()
+        await page.locator("#card").get_by_text("run `nightschool models study new`").wait_for()
+        await page.get_by_role("button", name="Study the model").click()
+        await page.locator("#model-task").get_by_text("Studying new: asking it").wait_for()
+        await page.get_by_role("button", name="Stop it").click()
+        await page.locator("#model-task").get_by_text("a study goes on where it was").wait_for()
+        await page.get_by_role("button", name="Serve it from the next start on").click()
+        await page.get_by_role("region", name="Added models").get_by_text("from the next start").wait_for()
+
+        await page.get_by_label("Model to add").click()
+        await page.get_by_role("option", name="gemma-3-270m").click()
+        await page.get_by_role("button", name="Add the model").click()
+        await page.locator("#model-task").get_by_text("gemma-3-270m was added").wait_for()
+        await page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
