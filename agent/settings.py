@@ -24,10 +24,9 @@ from memory.web.search.configured import parse_search_apis
 
 PREFIX = "NIGHTSCHOOL_"
 SHARED = "shared"
-STUDIES = "study"
-"""Subfolder of the home folder for the answers of unfinished studies."""
 """Folder in the home folder with the databases that the api and the worker both write."""
-
+STUDIES = "study"
+"""Folder in the home folder for the answers of unfinished studies."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Host names of the loopback interface."""

@@ -9,6 +9,16 @@ from pathlib import Path
 POLL_SECONDS = 0.05
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock file. Many may ask at once."""
+    try:
+        with path.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextmanager
 def file_lock(path: Path, *, busy: Exception | None = None, seconds: float = 0.0) -> Iterator[None]:
     """Holds the lock file, which is created if missing.

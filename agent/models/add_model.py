@@ -270,8 +270,8 @@ def _check_space(needed: int, folder: Path, free: FreeBytes) -> None:
 
 
 def _free_name(name: str, catalogue: ModelCatalogue) -> str:
-    """The name; raises ModelRefused if it is reserved for a catalogue model or a file of the store."""
-    if name == IN_USE:
+    """The name; raises ModelRefused if a catalogue model, a file of the store or a route has it."""
+    if name in (IN_USE, "task"):
         raise ModelRefused(f"the name {name!r} is reserved: use another with --name")
     if name in catalogue.models:
         raise ModelRefused(f"the name {name!r} belongs to a catalogue model: use another with --name")

@@ -121,7 +121,7 @@ def _deeper(config: Any, origins: Sequence[tuple[int, bool]]) -> Any:
     text = grown.get_text_config()
     depth = text.num_hidden_layers
     for key, value in list(vars(text).items()):
-        if isinstance(value, list | tuple) and len(value) == depth and key.startswith("layer"):
+        if isinstance(value, list | tuple) and len(value) == depth:
             setattr(text, key, [value[layer] for layer, _ in origins])
     text.num_hidden_layers = len(origins)
     return grown

@@ -16,7 +16,7 @@ def describe_model(name: str, patterns: Sequence[str]) -> tuple[int, str]:
 
     try:
         info = HfApi().model_info(name, files_metadata=True, timeout=20)
-    except (httpx.HTTPError, HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+    except (httpx.HTTPError, HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
         raise _refused(name, error) from error
     files = [file for file in info.siblings or () if any(fnmatch(file.rfilename, p) for p in patterns)]
     licences = [tag.partition(":")[2] for tag in info.tags or () if tag.startswith("license:")]

@@ -56,16 +56,19 @@ def build(service: Service, key: gr.State) -> None:
         served = {"name": models["served"]["name"], "card": models["served"], "origin": None, "problem": None}
         choices = gr.update(choices=[SERVED, *added], value=name)
         to_add = gr.update(choices=[each["name"] for each in models["catalogue"]])
+        return choices, model(added.get(name, served)), to_add, *state(models)
+
+    def state(models: Json) -> tuple[Any, ...]:
         running = bool(models["task"]) and models["task"]["status"] == "running"
-        return (
-            choices,
-            listing(models),
-            model(added.get(name, served)),
-            to_add,
-            progress(models["task"]),
-            gr.update(visible=running),
-            gr.update(active=running),
-        )
+        shown_while = gr.update(visible=running), gr.update(active=running)
+        return listing(models), progress(models["task"]), *shown_while
+
+    def look(secret: str) -> tuple[Any, ...]:
+        """What changes by itself; what is chosen stays."""
+        with service.client(secret) as client:
+            models = client.get(PATH)
+        names = [SERVED, *(each["name"] for each in models["added"])]
+        return gr.update(choices=names), *state(models)
 
     def start_adding(secret: str, named: str | None, which: str | None) -> tuple[Any, ...]:
         if not (named or "").strip():
@@ -92,8 +95,10 @@ def build(service: Service, key: gr.State) -> None:
             client.delete(f"{PATH}/task")
             return shown(client.get(PATH), which)
 
-    outputs = [chosen, listed, details, what, task, stop, timer]
-    gr.on([tab.select, refresh.click, chosen.input, timer.tick], show, [key, chosen], outputs, **PRIVATE)
+    changing = [listed, task, stop, timer]
+    outputs = [chosen, details, what, *changing]
+    gr.on([tab.select, refresh.click, chosen.input], show, [key, chosen], outputs, **PRIVATE)
+    timer.tick(look, key, [chosen, *changing], **PRIVATE)
     add.click(start_adding, [key, what, chosen], outputs, **PRIVATE)
     for button, action in ((study, start_studying), (use, use_next), (remove, take_away), (stop, end_task)):
         button.click(action, [key, chosen], outputs, **PRIVATE)

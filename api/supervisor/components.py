@@ -140,8 +140,13 @@ def worker(settings: Settings) -> Component:
 
 
 def api(settings: Settings, *, with_worker: bool = True) -> Component:
-    """The api. It starts after the worker, if any, because both would create the registry's tables."""
-    overrides = ("HOME", str(settings.home.resolve())), ("API_PORT", str(settings.api_port))
+    """The api. It starts after the worker, if any, because both would create the registry's tables.
+
+    Its model is set, because `models use` may choose another one before it is started again.
+    """
+    overrides = [("HOME", str(settings.home.resolve())), ("API_PORT", str(settings.api_port))]
+    if settings.model is None and settings.engine != "scripted":
+        overrides.append(("MODEL", str(resolve_model(settings).folder)))
     after = ("graph",) * (settings.graph_url is None) + ("worker",) * with_worker
     return Component(
         name="api",

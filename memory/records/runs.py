@@ -44,13 +44,17 @@ class Job(Record):
 
     @property
     def id(self) -> str:
-        """Names the job in the queue: what it trains is trained once, and once on each base it grows onto."""
+        """Names the job in the queue: what it trains is trained once, and once on each base it grows onto, by
+        each lever."""
         return job_id(self.digest, self.growth)
 
 
 def job_id(digest: Digest, growth: Growth | None) -> str:
     """The name of the job that trains what has this digest."""
-    return digest if growth is None else f"{digest}.{growth.onto[:16]}"
+    if growth is None:
+        return digest
+    onto = f"{digest}.{growth.onto[:16]}"
+    return onto if growth.lever == "curriculum" else f"{onto}.{growth.lever}"
 
 
 class Lesson(Record):

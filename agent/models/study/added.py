@@ -3,9 +3,11 @@
 import shutil
 from pathlib import Path
 
-from agent.models.store import ModelStore
+from agent.errors import ModelTaskRunning
+from agent.models.store import ModelOrigin, ModelStore
 from agent.models.study.run import ReportProgress, Study, StudySubject, run_study
 from agent.models.study.study_questions import shipped_material
+from memory.file_locks import file_lock
 
 
 async def study_added(
@@ -13,14 +15,21 @@ async def study_added(
 ) -> Study:
     """Studies the added model and saves its card. `work` keeps the answers of unfinished studies.
 
-    Raises UnknownModel, what `run_study` raises, and OSError.
+    Raises UnknownModel, ModelTaskRunning, what `run_study` raises, and OSError.
     """
     origin = store.origin(name)
     answers = work / f"{name}-{origin.digest[:12]}"
     answers.mkdir(parents=True, exist_ok=True)
+    with file_lock(work / f"{answers.name}.lock", busy=ModelTaskRunning(f"{name} is being studied already")):
+        return await _studied(origin, store, answers, progress, gpu_share)
+
+
+async def _studied(
+    origin: ModelOrigin, store: ModelStore, answers: Path, progress: ReportProgress, gpu_share: float | None
+) -> Study:
     subject = StudySubject(
-        name=name,
-        folder=store.path(name),
+        name=origin.name,
+        folder=store.path(origin.name),
         source=origin.source,
         licence=origin.licence,
         digest=origin.digest,

@@ -1,5 +1,6 @@
 """A model is added or studied in a process of its own, which says how far it is and can be stopped."""
 
+import fcntl
 import subprocess
 import sys
 import time
@@ -9,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from agent.models.store import ModelStore
-from agent.models.task import LOCK, ModelTask, TaskProgress, current_task, main, stop_task
-from memory.file_locks import file_lock
+from agent.models.task import LOCK, STOP, ModelTask, TaskProgress, current_task, main, stop_task
+from memory.file_locks import file_lock, is_locked
 from tests.agent.models.test_add_model import model
 from tests.support.model_task import PROCESS
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-RUNNING = ModelTask(action="add", model="m", status="running", started_at=NOW, pid=1)
+RUNNING = ModelTask(id="1", action="add", model="m", status="running", started_at=NOW)
 
 
 def test_progress_is_written_at_each_step_and_now_and_then_within_one(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_a_killed_task_is_stopped_and_a_damaged_record_is_none(tmp_path: Path) -
     task = current_task(tmp_path)
     assert task is not None
     assert (task.status, task.step) == ("stopped", "its process was killed")
-    assert not stop_task(tmp_path)  # its number may be another process's by now
+    assert stop_task(tmp_path) is None
     (tmp_path / ".task.json").write_text("{")
     assert current_task(tmp_path) is None
 
@@ -74,20 +75,32 @@ def test_one_task_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "another model" in capsys.readouterr().err
 
 
-def test_a_running_task_is_stopped_by_whoever_asks(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", PROCESS, str(tmp_path), str(tmp_path), "study", "--", "m"]
-    )
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("m", "stopped; a study goes on where it was"), ("deaf", "stopped before it had cleaned up")],
+)
+def test_a_running_task_is_stopped_by_whoever_asks(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / STOP).write_text("an earlier one")
+    command = [sys.executable, "-m", PROCESS, str(tmp_path), str(tmp_path), "study", "--id", "7", "--", name]
+    process = subprocess.Popen(command)
     try:
         deadline = time.monotonic() + 60
         while (task := current_task(tmp_path)) is None or task.step != "asking it":
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert (task.status, task.total) == ("running", 10)
-        assert stop_task(tmp_path)
+        assert (task.id, task.status, task.total) == ("7", "running", 10)
+        assert stop_task(tmp_path) == task
         assert process.wait(30) == 1
     finally:
         process.kill()
     task = current_task(tmp_path)
     assert task is not None
-    assert (task.status, task.step) == ("stopped", "stopped; a study goes on where it was")
+    assert (task.status, task.step) == ("stopped", said)
+
+
+def test_many_may_look_at_once_whether_a_task_runs(tmp_path: Path) -> None:
+    with (tmp_path / LOCK).open("a") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not is_locked(tmp_path / LOCK)
+    with file_lock(tmp_path / LOCK):
+        assert is_locked(tmp_path / LOCK)

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.models.card import write_card
 from agent.models.store import ModelStore
 from api.nightschool import base_models
 from graphs.state import Runtime
 from memory.records.experiments import CONTROL
 from tests.api.console.conftest import NARROW, Browse
-from tests.api.nightschool.test_base_models import added
+from tests.api.nightschool.test_base_models import ARRAYS, added
+from tests.support.cards import card
 from tests.support.experiments import GENERAL, fill, served
 from tests.support.model_task import PROCESS
 
@@ -70,6 +72,7 @@ async def test_a_model_is_studied_stopped_and_another_added(
     monkeypatch.setattr(base_models, "PROCESS", PROCESS)
     store = ModelStore(tmp_path / "models")
     added(store, "new")
+    write_card(added(store, "old"), card(name="old"), (), (), (), ARRAYS)
     async with browse(models=store.folder) as console:
         page = console.page
         await console.open_tab("Models")
@@ -82,6 +85,9 @@ async def test_a_model_is_studied_stopped_and_another_added(
         await page.locator("#model-task").get_by_text("Studying new: asking it").wait_for()
         await page.get_by_role("button", name="Stop it").click()
         await page.locator("#model-task").get_by_text("a study goes on where it was").wait_for()
+        await page.get_by_label("Model", exact=True).click()
+        await page.get_by_role("option", name="old", exact=True).click()
+        await page.locator("#card").get_by_text("go: it can be taught").wait_for()
         await page.get_by_role("button", name="Serve it from the next start on").click()
         await page.get_by_role("region", name="Added models").get_by_text("from the next start").wait_for()
 

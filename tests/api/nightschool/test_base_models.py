@@ -114,13 +114,18 @@ async def test_a_model_is_selected_and_removed_but_not_one_in_use(
     serve: Serve, runtime: Runtime, tmp_path: Path
 ) -> None:
     store = ModelStore(tmp_path / "models")
-    for name in ("one", "two"):
-        added(store, name)
+    for name, verdict in (("one", "retrieval only"), ("two", "go"), ("bad", "no-go")):
+        write_card(added(store, name), card(name=name, verdict=verdict), (), (), (), ARRAYS)
+    added(store, "new")
     async with serve(runtime, models=store.folder) as client:
+        for name, status in (("new", 409), ("bad", 422)):
+            assert (await client.post(f"{PATH}/{name}/use")).status_code == status
         assert (await client.post(f"{PATH}/two/use")).raise_for_status().json()["next"] == "two"
         assert (await client.delete(f"{PATH}/two")).status_code == 422
         left = (await client.delete(f"{PATH}/one")).raise_for_status().json()["added"]
-        assert [each["name"] for each in left] == ["two"]
+        assert [each["name"] for each in left] == ["bad", "new", "two"]
+    async with serve(runtime, models=store.folder, model=str(store.path("one"))) as client:
+        assert (await client.get(PATH)).json()["next"] == "two"  # as `up` starts its api
     async with serve(runtime, models=store.folder, model="two") as client:
         refused = await client.post(f"{PATH}/two/use")
         assert (refused.status_code, "NIGHTSCHOOL_MODEL" in refused.text) == (422, True)
@@ -132,6 +137,8 @@ async def test_a_model_is_selected_and_removed_but_not_one_in_use(
         ("POST", "", {"model": "/etc"}, 404),
         ("POST", "", {"model": "../models/x"}, 404),
         ("POST", "", {"model": "--help"}, 404),
+        ("POST", "", {"model": "../x"}, 404),
+        ("POST", "", {"model": "agent/models"}, 404),
         ("POST", "", {"model": "gemma-3-270m", "name": "../x"}, 422),
         ("POST", "", {}, 422),
         ("POST", "/nobody/study", None, 404),
@@ -159,7 +166,7 @@ async def test_every_change_of_models_is_in_the_audit_log_and_for_admins(
     serve: Serve, runtime: Runtime, tmp_path: Path, scripted: None
 ) -> None:
     store = ModelStore(tmp_path / "models")
-    added(store, "new")
+    write_card(added(store, "new"), card(name="new"), (), (), (), ARRAYS)
     learner, root = await key_maker(runtime)("ada", "learn"), await key_maker(runtime)("root", "admin")
     async with serve(runtime, models=store.folder) as client:
         for method, path in (("POST", ""), ("POST", "/new/study"), ("POST", "/new/use"), ("DELETE", "/new")):
@@ -168,3 +175,30 @@ async def test_every_change_of_models_is_in_the_audit_log_and_for_admins(
         lines = (await client.get("/v1/audit", headers=root)).raise_for_status().text.splitlines()
     last = json.loads(lines[-1])
     assert (last["action"], last["by"], last["subject"]) == ("model.use", "root", "new")
+
+
+async def test_where_the_api_may_not_write_it_says_who_may(
+    serve: Serve, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ModelStore(tmp_path / "models")
+    write_card(added(store, "new"), card(name="new"), (), (), (), ARRAYS)
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # the tests run as root, who may
+    async with serve(runtime, models=store.folder) as client:
+        for method, path, body in (
+            ("POST", "", {"model": "gemma-3-270m"}),
+            ("POST", "/new/study", None),
+            ("POST", "/new/use", None),
+            ("DELETE", "/new", None),
+            ("DELETE", "/task", None),
+        ):
+            reply = await client.request(method, PATH + path, json=body)
+            assert (reply.status_code, "may not write" in reply.text) == (422, True), reply.text
+
+
+async def test_what_does_not_start_says_why(
+    serve: Serve, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_models, "PROCESS", "no.such.module")
+    async with serve(runtime, models=tmp_path / "models") as client:
+        reply = await client.post(PATH, json={"model": "gemma-3-270m"})
+    assert (reply.status_code, "No module named" in reply.text) == (422, True)

@@ -27,6 +27,18 @@ def test_a_model_that_can_be_taught_has_a_trainer_which_the_api_waits_for(tmp_pa
     assert parts["api"].after == ("worker",)
 
 
+def test_an_api_that_is_started_again_serves_the_model_of_its_engine(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    store.place("small", lambda folder: (model_folder(folder / "m"), origin())[1])
+    studied(store.path("small"))
+    store.use("small")
+    chosen = Settings(
+        home=tmp_path, models=store.folder, graph_url="redis://elsewhere", engine_url="http://there"
+    )
+    (api,) = (part for part in components(chosen) if part.name == "api")
+    assert f"NIGHTSCHOOL_MODEL={store.path('small')}" in api.command
+
+
 def test_a_model_for_retrieval_only_is_served_without_a_trainer(tmp_path: Path) -> None:
     (api,) = (part for part in components(settings(tmp_path, "retrieval only")) if part.name != "console")
     assert (api.name, api.after) == ("api", ())
