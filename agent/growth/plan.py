@@ -43,7 +43,8 @@ SOURCES: dict[str, Source] = {
         "squad, 50 passages: closed-book",
         "make bench-learning DATA=../shared/data PARTS=squad-50",
     ),
-    "grow_seconds": Source("grow", "seconds a question", "make bench-grow DATA=../shared/data"),
+    "grow_seconds": Source("grow", "seconds a passage", "make bench-grow DATA=../shared/data"),
+    "moved": Source("grow", "lessons moved", "make bench-grow DATA=../shared/data"),
     "grown_right": Source("grow", "people's questions, target after", "make bench-grow DATA=../shared/data"),
     "kept_right": Source("grow", "people's questions, source after", "make bench-grow DATA=../shared/data"),
 }
@@ -162,12 +163,15 @@ def _teach(questions: int, budget: float, known: dict[str, Coefficient]) -> Opti
 
 
 def _grow(questions: int, budget: float, known: dict[str, Coefficient]) -> Option:
-    missing = _missing(known, "grow_seconds", "grown_right", "kept_right")
+    missing = _missing(known, "grow_seconds", "moved", "grown_right", "kept_right")
     if missing:
         return _unknown("grow", missing)
     minutes = questions * _value(known, "grow_seconds") / 60
+    if not _value(known, "moved"):
+        why = f"it takes {minutes:,.0f} min, and the gates of the larger base rejected all of the lessons"
+        return Option(way="grow", minutes=minutes, right=None, fits=None, why=why)
     why = (
-        f"teaching the lessons of {questions:,} questions again takes {minutes:,.0f} min; the larger base"
+        f"teaching {questions:,} passages again takes {minutes:,.0f} min; the larger base"
         f" then answered {_value(known, 'grown_right'):.0%} of people's questions without sources, the"
         f" smaller one {_value(known, 'kept_right'):.0%}"
     )

@@ -1,6 +1,6 @@
 """The page of adapters: lineage and figures over a domain's versions; promote, roll back, forget a lesson."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -131,8 +131,15 @@ def adapter_details(adapter: Json) -> str:
         fields(shown | more),
         evaluation(adapter),
         gates(adapter["verdict"]),
+        principles(adapter["before"]["principles"], adapter["after"]["principles"]),
         *calibration(adapter["gate"]),
     )
+
+
+def principles(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """How many answers of the evaluation break each principle, without the adapter and with it."""
+    rows = [(id, before.get(id, 0), after.get(id, 0)) for id in sorted({*before, *after})]
+    return table("Answers that break a principle", ("principle", "before", "after"), rows) if rows else ""
 
 
 def _accuracy(measured: Json) -> str:

@@ -184,6 +184,7 @@ def _card(card: Json) -> list[str]:
         "memory": f"{speed['memory_mb']:.0f} MB",
         "learning rate": f"{card['lessons']['learning_rate']:g}",
         "judges answers": None if judging is None else f"{judging:.0%} right without knowing the answer",
+        "explores by itself": _exploration(card["exploration"]),
         "in its card": f"{card['known']} known questions, {card['unknown']} about invented names, "
         f"{card['replay']} answers of its own to replay",
     }
@@ -230,6 +231,14 @@ def calibration(gate: Json) -> list[str]:
             title = f"Reliability of {form} answers"
             plots[title] = reliability(title, bins)
     return [*parts, figures_beside(plots)]
+
+
+def _exploration(score: Json | None) -> str | None:
+    """Whether learn runs may let the model decide what is looked up; None if its study did not ask."""
+    if score is None:
+        return None
+    may = "if a learn run asks for it" if score["may_drive"] else "not"
+    return f"{may}: the right tool in {score['right_tool']:.0%} of {score['cases']} cases"
 
 
 def _nats(entropy: float | None) -> str:

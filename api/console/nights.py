@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -54,12 +55,13 @@ def build(service: Service, key: gr.State) -> None:
         path = f"/v1/nights/{segment(night)}"
         with service.client(secret) as client:
             found = client.get(path)
+            attacked = client.get("/v1/attacks", night_id=night)
             report = client.download(f"{path}/report", format="markdown").decode()
             try:
                 plot = _picture(client.download(f"{path}/plot.png"))
             except Refused as error:
                 plot = paragraph(f"No plot: {error}", "quiet")
-        return block(steps(found), as_html(report), plot)
+        return block(steps(found), as_html(report), attacks(attacked), plot)
 
     def begin(secret: str, where: str, trains: bool) -> tuple[Any, str, str]:
         body: dict[str, Any] = {"options": {"train": trains}}
@@ -93,6 +95,23 @@ def steps(night: Json) -> str:
         "reason": night["reason"],
     }
     return fields(about) + table("Steps", ("step", "status", "took", "what"), rows)
+
+
+def attacks(made: Sequence[Json]) -> str:
+    """What the night asked the model to lead it astray, and what it answered."""
+    if not made:
+        return ""
+    rows = [
+        (
+            each["result"],
+            each["kind"].replace("_", " "),
+            " / ".join(said["content"] for said in each["messages"]),
+            each["answer"],
+            each["expected"],
+        )
+        for each in sorted(made, key=lambda each: each["result"])
+    ]
+    return table("Attacks", ("result", "kind", "what was said", "answer", "what is right"), rows)
 
 
 def as_html(report: str) -> str:

@@ -80,7 +80,7 @@ async def _run(settings: Settings, models: tuple[AddedModel, AddedModel], text: 
     questions = [Question(text=each.text, references=each.answers) for each in text.questions if each.answers]
     with closing(DbosOutbox(home / "outbox", settings.training_url, growth=growth)) as outbox:
         growing = growing_of(settings, models, "curriculum", home / "growth", outbox, Lines(), _unaudited)
-        return await measured(growing, domain, questions, command)
+        return await measured(growing, domain, questions, passages=PASSAGES, command=command)
 
 
 @asynccontextmanager

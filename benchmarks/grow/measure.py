@@ -17,8 +17,11 @@ from memory.results import Result, Table, rows
 NAME = "grow"
 
 
-async def measured(growing: Growing, domain: Domain, questions: Sequence[Question], command: str) -> Result:
-    """The figures of moving the domain; `questions` are people's, about what its lessons teach.
+async def measured(
+    growing: Growing, domain: Domain, questions: Sequence[Question], *, passages: int, command: str
+) -> Result:
+    """The figures of moving the domain; `questions` are people's, about what its lessons teach from so many
+    passages.
 
     Raises what `grow` raises, and ValueError without questions.
     """
@@ -62,7 +65,7 @@ async def measured(growing: Growing, domain: Domain, questions: Sequence[Questio
         "forgot by the source, points": grown.source_forgot,
         "forgot by the target, points": grown.target_forgot,
         "seconds of training": grown.training_seconds,
-        "seconds a question": grown.training_seconds / len(questions),
+        "seconds a passage": grown.training_seconds / passages,
     }
     lessons = [(each.digest[:12], each.facts, each.status, each.reason) for each in grown.lessons]
     return Result(

@@ -14,6 +14,7 @@ FIGURES = {
     "taught_right": 0.8,
     "taught_many_right": 0.3,
     "grow_seconds": 120.0,
+    "moved": 2.0,
     "grown_right": 0.9,
     "kept_right": 0.8,
 }
@@ -63,6 +64,14 @@ def test_a_missing_figure_names_its_file_and_the_command_that_measures_it(tmp_pa
     assert "grow cannot be judged yet" in made.because
 
 
+def test_a_base_that_its_gates_kept_from_learning_is_no_choice(tmp_path: Path) -> None:
+    made = growth_plan(6, 100, read_coefficients(results(tmp_path, moved=0.0)))
+    grow = made.options[-1]
+    assert (grow.minutes, grow.right, grow.fits) == (12.0, None, None)
+    assert "rejected all of the lessons" in grow.why
+    assert made.choice == "teach"
+
+
 def test_what_a_large_lesson_holds_may_be_unknown_though_its_time_is_known(tmp_path: Path) -> None:
     teach = options(results(tmp_path, taught_many_right=None), 20, 100)["teach"]
     assert (teach.minutes, teach.fits, teach.right) == (20.0, True, None)
@@ -88,4 +97,4 @@ def test_a_damaged_result_and_an_empty_plan_are_mistakes(tmp_path: Path) -> None
 def test_the_figures_that_are_in_the_repository_are_found() -> None:
     """Except those of benchmarks that have not run yet."""
     missing = {each.name for each in read_coefficients() if each.value is None}
-    assert missing <= {"taught_many_right", "grow_seconds", "grown_right", "kept_right"}
+    assert missing <= {"taught_many_right"}
