@@ -41,7 +41,7 @@ class StartRequest(BaseModel):
     options: NightOptions = NightOptions()
 
 
-@router.post("", status_code=202, responses=openai_errors(400, 409, 422, 503))
+@router.post("", status_code=202, responses=openai_errors(400, 403, 409, 422, 503))
 async def start(request: StartRequest, service: ServiceDep, caller: CallerDep, access: AccessDep) -> Night:
     """Starts a night and returns at once; it waits until the service is quiet.
 
