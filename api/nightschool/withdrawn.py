@@ -91,5 +91,8 @@ async def reinstate(
     caller: CallerDep,
     access: AccessDep,
 ) -> WithdrawnSentence:
-    """Lets a sentence stand again: it comes back when its document is ingested the next time."""
+    """Lets a sentence stand again: it comes back when its document is ingested the next time.
+
+    Who may withdraw it may reinstate it.
+    """
     return await service.withdrawn.remove(sentence_id, by=caller.name, access=access)
