@@ -48,6 +48,17 @@ _RDF_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!|(?:[\w-]{1,40}:)?RDF\b)
 _OWL_XML = re.compile(rb"<Ontology\s")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
+_MALFORMED = (
+    RdfError,
+    SyntaxError,
+    SAXException,
+    ValueError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+)
+"""What rdflib raises for a graph that it cannot read, and `urlsplit` for an address."""
+
 
 class Triple(NamedTuple):
     """A statement of a graph, in words."""
@@ -69,14 +80,13 @@ def load_ontology(source: Source) -> Loaded:
 
 def _read(name: str, data: bytes, syntax: str) -> Loaded:
     try:
-        graph = Graph().parse(io.BytesIO(data), format=syntax)
+        statements = _Statements(Graph().parse(io.BytesIO(data), format=syntax))
+        rows = sorted(set(statements.triples()))
     except RecursionError as error:
         raise IngestError(f"{name}: its statements are nested too deeply") from error
-    except (RdfError, SyntaxError, SAXException, ValueError, LookupError, AttributeError) as error:
+    except _MALFORMED as error:
         said = " ".join(str(error).split())[:200]
         raise IngestError(f"{name}: the RDF is malformed ({said})") from error
-    statements = _Statements(graph)
-    rows = sorted(set(statements.triples()))
     if not rows:
         raise IngestError(f"{name}: it states nothing about anything that has a name")
     left_out = statements.unnamed
@@ -91,6 +101,7 @@ class _Statements:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._names: dict[Node, str] = {}
         languages = Counter(
             label.language for named in NAMED_BY for label in graph.objects(None, named) if _is_text(label)
         )
@@ -143,6 +154,11 @@ class _Statements:
         """A literal's text, a thing's label, or the last part of its address in words; else empty."""
         if isinstance(node, Literal):
             return " ".join(str(node).split())
+        if node not in self._names:
+            self._names[node] = self._label(node)
+        return self._names[node]
+
+    def _label(self, node: Node) -> str:
         for named in NAMED_BY:
             labels = [label for label in self._graph.objects(node, named) if _is_text(label)]
             if labels:
