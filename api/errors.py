@@ -31,8 +31,8 @@ from agent.errors import (
 from agent.logs import REQUEST_ID
 from api.rate_limits import RateLimited
 from memory.errors import (
-    AdminsOnly,
     AdapterNotServable,
+    AdminsOnly,
     AlreadyExists,
     AnnotationItemTaken,
     CorruptRecord,

@@ -15,12 +15,13 @@ from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import Forbidden, openai_errors
 from api.limits import reject_nul
-from api.nightschool.interactions import Moment, check_period
+from api.nightschool.interactions import check_period
 from graphs.server.run_spec import RunRequest, RunSpec
 from memory.errors import UnknownNight, UnknownThread
 from memory.nights.attacks import Attacks
 from memory.records.access import Access
 from memory.records.base import Domain
+from memory.records.moments import Moment
 from memory.records.nights import Night, NightOptions
 
 router = APIRouter(prefix="/v1/nights", tags=["nights"], dependencies=[Depends(reject_nul)])

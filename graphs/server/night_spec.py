@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from agent.nights.collect import covered_until
 from agent.nights.revision.strategies import strategies_named
@@ -14,6 +14,7 @@ from memory.checkpoints.savers import Saver
 from memory.errors import AdminsOnly, AlreadyExists, UnknownNight
 from memory.records.access import Access
 from memory.records.base import Domain
+from memory.records.moments import ZonedMoment
 from memory.records.nights import Night, NightOptions
 from memory.server.threads import Json
 
@@ -50,9 +51,9 @@ class NightSettings(BaseModel):
 class NightInput(NightSettings):
     """Which turns a night goes over, and what it does."""
 
-    since: AwareDatetime | None = None
+    since: ZonedMoment | None = None
     """None for the end of the domain's last night, or a day before `until`."""
-    until: AwareDatetime | None = None
+    until: ZonedMoment | None = None
     """None for now; not in the future, where turns are still to come."""
 
 
