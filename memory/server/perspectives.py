@@ -60,7 +60,7 @@ class Perspectives:
         return named
 
     async def declare(self, places: Iterable[Place], name: str, *, access: Access) -> None:
-        """Lets the documents speak from the perspective alone, which is new with weight 1, unless it was weighed.
+        """Lets the documents speak from the perspective alone; one that was never weighed has weight 1.
 
         Raises what `usable` raises.
         """

@@ -62,8 +62,8 @@ SCRAPS: dict[str, tuple[bytes, ...]] = {
         b"From: <", b'To: "a@b', b"Date: 99999",
     ),
     "text/turtle": (
-        b"@prefix", b"<", b">", b"<http://[x>", b'"', b'"""', b"'''", b"\\u", b"\\", b"^^", b"@en", b"[", b"]",
-        b"(", b")", b"_:", b":", b";", b".", b"=>", b"{", b"}", b"1e", b"\x00", b"\xff",
+        b"@prefix", b"<", b">", b"<http://[x>", b'"', b'"""', b"'''", b"\\u", b"\\", b"^^", b"@en",
+        b"[", b"]", b"(", b")", b"_:", b":", b";", b".", b"=>", b"{", b"}", b"1e", b"\x00", b"\xff",
     ),
     "application/rdf+xml": (
         b"<", b"/>", b"</rdf:RDF>", b"<rdf:Description>", b'rdf:about="http://[x"', b'rdf:ID="1"',
