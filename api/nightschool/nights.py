@@ -1,6 +1,5 @@
 """Routes of nights: start one, list them, show one with its steps, stop it, read its morning report."""
 
-import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -135,7 +134,9 @@ async def plotted(
     """Plots of the nights up to this one: quality, coverage, perplexity and safety, or one figure."""
     made = await _report(night_id, service, access)
     nights = [*made.history, made.figures]
-    image = await asyncio.to_thread(plot, nights, FIGURES if figure is None else (figure,))
+    figures = FIGURES if figure is None else (figure,)
+    async with service.analyses.turn():
+        image = await service.analyses.run(lambda: plot(nights, figures))
     return Response(image, media_type="image/png")
 
 
