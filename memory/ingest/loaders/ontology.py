@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TypeGuard
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from xml.sax import SAXException
 
 import rdflib
@@ -44,6 +44,8 @@ VOCABULARIES = tuple(str(each._NS) for each in (OWL, RDF, RDFS, SKOS, XSD))
 """What a graph says in these, beside RELATIONS, is about itself."""
 SNIFFED = 4096
 """Bytes that tell the syntax: files with the extension `.owl` have any."""
+BASE = "http://document.invalid/"
+"""What relative addresses are below; rdflib takes the folder that the service runs in."""
 _RDF_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!|(?:[\w-]{1,40}:)?RDF\b)")
 _OWL_XML = re.compile(rb"<Ontology\s")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -80,7 +82,8 @@ def load_ontology(source: Source) -> Loaded:
 
 def _read(name: str, data: bytes, syntax: str) -> Loaded:
     try:
-        statements = _Statements(Graph().parse(io.BytesIO(data), format=syntax))
+        base = f"{BASE}{quote(name)}"
+        statements = _Statements(Graph().parse(io.BytesIO(data), format=syntax, publicID=base))
         rows = sorted(set(statements.triples()))
     except RecursionError as error:
         raise IngestError(f"{name}: its statements are nested too deeply") from error

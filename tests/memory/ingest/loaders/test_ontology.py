@@ -134,6 +134,10 @@ def test_the_labels_of_a_thing_are_read_once_however_often_it_is_named(
     assert looked_at == 2 * 200, "for the main language, and for the best of them"
 
 
+def test_what_a_document_says_of_itself_has_its_name_and_none_of_a_folder_of_the_service() -> None:
+    assert rows('<> :eats "cod" . <a/b> :eats "eel" .') == ["| b | eats | eel |", "| zoo.ttl | eats | cod |"]
+
+
 def test_the_content_tells_the_syntax() -> None:
     turtle = load_ontology(Source("zoo.owl", (PREFIXES + ":Zorble :livesIn :Oslo .").encode()))
     assert turtle.text.splitlines()[2:] == ["| Zorble | lives in | Oslo |"]
