@@ -235,7 +235,7 @@ class Settings(BaseSettings):
     rate_ingest_bytes: int = Field(
         1_000_000_000,
         ge=0,
-        description="Most bytes of documents a day of one owner of API keys. 0: no limit.",
+        description="Most bytes of documents and store items a day of one owner of API keys. 0: no limit.",
     )
     rate_erasures: int = Field(
         100,

@@ -5,7 +5,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from agent.nights.scoring.live import AttemptBudget
 from agent.privacy.scrubbing import Scrubber
 from agent.settings import SHARED, Settings
 from api.adapter_loops import follow_registry, keep_adapters_loaded
+from api.analyses import Analyses
 from api.experiment_loops import check_experiments, experiment_checks, follow_experiments
 from api.langgraph.cron_runs import CronRuns
 from api.langgraph.run_service import RunService
@@ -123,6 +124,7 @@ class Service:
     """Held while texts are embedded for a client, because several at once would only occupy all threads."""
     teacher_answers: TeacherAnswers | None = None
     """Answers questions for annotation with the teacher's model; None without one."""
+    analyses: Analyses = field(default_factory=Analyses)
 
 
 async def service_of(request: Request) -> Service:

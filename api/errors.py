@@ -34,6 +34,7 @@ from agent.logs import REQUEST_ID
 from api.rate_limits import RateLimited
 from memory.errors import (
     AdapterNotServable,
+    AdminsOnly,
     AlreadyExists,
     AnnotationItemTaken,
     CorruptRecord,
@@ -104,6 +105,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     UnknownDocument: (404, "document_not_found"),
     UnknownPerspective: (404, "perspective_not_found"),
     DomainClosed: (403, "domain_closed"),
+    AdminsOnly: (403, "insufficient_scope"),
     UnknownNight: (404, "night_not_found"),
     UnknownRevision: (404, "revision_not_found"),
     UnknownGolden: (404, "golden_pair_not_found"),

@@ -27,6 +27,7 @@ StorageError
 +-- UnknownPerspective    no document of the domain speaks from it
 +-- UnknownSentence       no document holds this sentence, or it was not withdrawn
 +-- DomainClosed          the caller has no grant to write a closed domain
++-- AdminsOnly            only an admin may ask for this
 +-- UnknownCron           no cron with this id exists
 +-- QuotaReached          the owner has as many of these as one owner may have
 +-- UnknownNight          no night with this id exists
@@ -148,6 +149,10 @@ class NotApproved(StorageError):
 
 class DomainClosed(StorageError):
     """The caller has no grant to write a closed domain."""
+
+
+class AdminsOnly(StorageError):
+    """Only an admin may ask for this."""
 
 
 class OwnApproval(NotApproved):

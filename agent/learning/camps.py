@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet  # type: ignore[import-untyped]
 
-from agent.learning.contradictions import Conflict, conflicts
+from agent.learning.contradictions import Conflict, first_conflicts
 from memory.language.text import key
 from memory.records.base import Record
 from memory.records.knowledge import Fact
@@ -29,6 +29,8 @@ class Camps(Record):
     """How often a document of one contradicts one of the other."""
     because: tuple[Conflict, ...]
     """The first of these."""
+    more: bool = False
+    """Whether not all facts were compared, so that there may be more contradictions."""
 
 
 def camps(facts: Sequence[Fact]) -> tuple[Camps, ...]:
@@ -42,17 +44,18 @@ def camps(facts: Sequence[Fact]) -> tuple[Camps, ...]:
     documents = sorted({_document(fact) for fact in stated}, key=str)
     place = {document: index for index, document in enumerate(documents)}
     alone = Viewpoints(names={document: str(index) for document, index in place.items()})
-    views = [each for each in conflicts(stated, alone) if each.kind == "view"]
+    first, more = first_conflicts(stated, alone)
+    views = [each for each in first if each.kind == "view"]
     if not views:
         return ()
     parts = DisjointSet(range(len(documents)))
     against: Counter[tuple[int, int]] = Counter()
     contradicted: Counter[int] = Counter()
     for each in views:
-        first, second = sorted(place[_document(fact)] for fact in (each.current, each.other))
-        against[first, second] += 1
-        contradicted.update((first, second))
-        parts.merge(first, second)
+        one, two = sorted(place[_document(fact)] for fact in (each.current, each.other))
+        against[one, two] += 1
+        contradicted.update((one, two))
+        parts.merge(one, two)
     stating: dict[int, set[tuple[str, ...]]] = defaultdict(set)
     for fact in stated:
         if (index := place[_document(fact)]) in contradicted:
@@ -73,12 +76,15 @@ def camps(facts: Sequence[Fact]) -> tuple[Camps, ...]:
             and sides[a] != sides[b]
         ]
         if between:
-            found.append(_camps(documents, sides, between))
+            found.append(_camps(documents, sides, between, more))
     return tuple(found)
 
 
 def _camps(
-    documents: Sequence[tuple[str, str, str | None]], sides: dict[int, bool], between: Sequence[Conflict]
+    documents: Sequence[tuple[str, str, str | None]],
+    sides: dict[int, bool],
+    between: Sequence[Conflict],
+    more: bool,
 ) -> Camps:
     groups: dict[bool, list[str]] = {True: [], False: []}
     for index, side in sorted(sides.items()):
@@ -94,6 +100,7 @@ def _camps(
             each.model_copy(update={"held_by": None, "reason": "they hold different things"})
             for each in between[:SHOWN]
         ),
+        more=more,
     )
 
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import combinations
+from itertools import chain, combinations, islice
 from typing import Literal, NamedTuple
 
 from agent.chat.support import Quantity, contradicts, is_negated, quantities
@@ -36,6 +36,10 @@ MIN_REPEATING = 2
 """Subjects that their own source gives several dates or numbers, for the relation to be one that repeats; a
 single one may be a source that contradicts itself."""
 MOST_COMPARED = 300
+MOST_PAIRS = 2_000_000
+"""Pairs of facts that `first_conflicts` compares: some ten seconds."""
+MOST_FOUND = 10_000
+"""Conflicts that `first_conflicts` finds; each holds two facts."""
 APPROXIMATE = 0.1
 """Numbers that differ by less are the same where one is `about` so many."""
 
@@ -119,6 +123,19 @@ _Groups = dict[tuple[str, str, str | None, str], list[_Reading]]
 """Readings by subject, domain, user and verb."""
 
 
+class FirstConflicts(NamedTuple):
+    """The first conflicts among many facts."""
+
+    conflicts: tuple[Conflict, ...]
+    more: bool
+    """Whether not all facts were compared."""
+
+
+def first_conflicts(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> FirstConflicts:
+    """The first MOST_FOUND of the `conflicts` among the first MOST_PAIRS pairs, for people to look at."""
+    return _conflicts(facts, viewpoints, MOST_PAIRS, MOST_FOUND)
+
+
 def conflicts(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> tuple[Conflict, ...]:
     """The conflicts among facts, in the order in which their first fact is given.
 
@@ -129,6 +146,12 @@ def conflicts(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> 
     Facts of two perspectives that no number or date decides between are a conflict of views. Between them two
     definitions are one too; otherwise they are not, because a thing may be both a fruit and a vegetable.
     """
+    return _conflicts(facts, viewpoints, None, None).conflicts
+
+
+def _conflicts(
+    facts: Sequence[Fact], viewpoints: Viewpoints, most_pairs: int | None, most_found: int | None
+) -> FirstConflicts:
     groups: _Groups = defaultdict(list)
     names = by_domain(facts)
     for fact in {fact.id: fact for fact in facts}.values():
@@ -137,19 +160,22 @@ def conflicts(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> 
         subject = same.canonical(fact.subject) if same else key(fact.subject)
         groups[subject, fact.domain, fact.said_by, reading.verb].append(reading)
     one_valued, repeating = _OneValued(facts), _repeating(groups)
-    found = [
+    pairs = chain.from_iterable(combinations(group[:MOST_COMPARED], 2) for group in groups.values())
+    excluding = (
         (first, second, kind)
-        for group in groups.values()
-        for first, second in combinations(group[:MOST_COMPARED], 2)
+        for first, second in islice(pairs, most_pairs)
         if (kind := _kind(first, second, one_valued, repeating, viewpoints)) is not None
-    ]
+    )
+    found = list(islice(excluding, most_found))
+    more = next(pairs, None) is not None
     standing = standings(facts) if found else {}
-    return tuple(
+    told = tuple(
         _views(first.fact, second.fact, viewpoints)
         if kind == "view"
         else _conflict(first.fact, second.fact, kind, standing)
         for first, second, kind in found
     )
+    return FirstConflicts(told, more)
 
 
 def _views(first: Fact, second: Fact, viewpoints: Viewpoints) -> Conflict:

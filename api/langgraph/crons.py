@@ -19,6 +19,7 @@ from api.langgraph.common import Body, Id, Limit, Offset, Select, ThreadId, lang
 from api.langgraph.run_requests import ConfigBody, Nodes, RunBody
 from api.timezones import known_timezone
 from graphs.server.graph_spec import validated
+from memory.records.moments import Moment
 from memory.server.crons import Cron, CronSpec
 from memory.server.threads import Json
 
@@ -34,7 +35,7 @@ class CronSchedule(Body):
     """When a cron fires, and what happens to its threads afterwards."""
 
     timezone: Zone | None = None
-    end_time: datetime | None = None
+    end_time: Moment | None = None
     enabled: bool = True
     on_run_completed: Literal["delete", "keep"] = "delete"
     metadata: Json = {}
@@ -66,7 +67,7 @@ class CronPatch(Body):
 
     schedule: Expression | None = None
     timezone: Zone | None = None
-    end_time: datetime | None = None
+    end_time: Moment | None = None
     enabled: bool | None = None
     on_run_completed: Literal["delete", "keep"] | None = None
     metadata: Json | None = None

@@ -6,7 +6,7 @@ Each owner has namespaces of their own; without authentication all callers share
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Query
+from fastapi import Query, Request
 from langgraph.store.base import Item
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -105,8 +105,9 @@ class NamespacesReply(BaseModel):
 
 
 @router.put("/store/items", status_code=204)
-async def put(body: Put, service: ServiceDep, caller: CallerDep) -> None:
-    """Stores an item; replaces one with the same key."""
+async def put(body: Put, request: Request, service: ServiceDep, caller: CallerDep) -> None:
+    """Stores an item; replaces one with the same key. Its bytes count like those of documents."""
+    await service.rate_limits.spend("ingest_bytes", caller.owner, len(await request.body()))
     namespace = _owned(caller.owner, body.namespace)
     options: dict[str, Any] = {} if body.ttl is None else {"ttl": body.ttl}
     await service.items.aput(namespace, body.key, body.value, index=body.index, **options)

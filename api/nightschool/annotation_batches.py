@@ -20,12 +20,13 @@ from api.disconnect import cancel_on_disconnect
 from api.errors import openai_errors
 from api.limits import reject_nul
 from api.nightschool.annotation import ItemId
-from api.nightschool.interactions import Moment, Since, Until, check_period
+from api.nightschool.interactions import Since, Until, check_period
 from memory.feedback.annotations import BatchProgress, ItemDiffers
 from memory.feedback.feedback import by_interaction, latest
 from memory.records.base import Domain
 from memory.records.feedback import AnnotationItem, Choice, ItemStatus
 from memory.records.interactions import Interaction
+from memory.records.moments import Moment
 
 IMPORT_PATH = "/v1/annotation/import"
 router = APIRouter(prefix="/v1/annotation", tags=["annotation"])

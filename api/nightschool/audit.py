@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
-from api.nightschool.interactions import Moment
+from memory.records.moments import Moment
 from memory.server.audit import AuditRecord, Verification
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], dependencies=[Depends(reject_nul)])

@@ -3,10 +3,11 @@
 The caller sends a document's bytes; the service reads no files and fetches no URLs.
 """
 
+import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, TypeAdapter
 
 from agent.chat.routing import DEFAULT_DOMAIN
 from api.auth import AccessDep, CallerDep
@@ -22,6 +23,7 @@ from memory.records.perspectives import PerspectiveName
 
 PATH = "/v1/documents"
 router = APIRouter(tags=["documents"])
+_DOCUMENTS = TypeAdapter(list[ExportedDocument])
 
 
 class Documents(BaseModel):
@@ -115,19 +117,21 @@ async def listing(
     return Documents(domain=domain, sources=sources[:limit])
 
 
-@router.get(f"{PATH}/contents", responses=openai_errors(422, 503))
+@router.get(f"{PATH}/contents", response_model=list[ExportedDocument], responses=openai_errors(422, 503))
 async def stored_contents(
     service: ServiceDep,
     access: AccessDep,
     source: Annotated[str, Query(min_length=1, max_length=2000)],
     domain: Domain | None = None,
-) -> list[ExportedDocument]:
+) -> Response:
     """What is stored of the documents of this name that the caller may read: passages and facts."""
     runtime = service.runtime
     named = await runtime.episodic.documents(access=access, domain=domain, sources={source})
-    return [
+    documents = [
         await contents(
             Place(each.source, each.domain, each.owner), episodic=runtime.episodic, semantic=runtime.semantic
         )
         for each in named
     ]
+    body = await asyncio.to_thread(_DOCUMENTS.dump_json, documents)
+    return Response(body, media_type="application/json")

@@ -3,14 +3,13 @@
 They are for keys of scope `learn`; all but the first read all facts, which takes seconds if there are many.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from agent.learning.contradictions import Conflict, conflicts
+from agent.learning.contradictions import Conflict, first_conflicts
 from agent.learning.fact_standing import is_stale
 from api.auth import AccessDep
 from api.compose import ServiceDep
@@ -49,6 +48,8 @@ class Conflicts(BaseModel):
     total: int
     views: int
     """Of these, what perspectives see differently: nobody needs to be wrong."""
+    more: bool
+    """Whether not all facts were compared, so that there may be more conflicts than the total."""
     conflicts: list[Conflict]
     """The first of them."""
 
@@ -65,11 +66,12 @@ async def contradicting(
     Both stay in memory. Correct or remove the document that is wrong, and the conflict is gone. What declared
     perspectives see differently is of kind `view`: nobody needs to be wrong.
     """
-    facts = await service.runtime.semantic.all(access=access, domain=domain)
-    viewpoints = await service.perspectives.viewpoints(access)
-    found = await asyncio.to_thread(conflicts, facts, viewpoints)
+    async with service.analyses.turn():
+        facts = await service.runtime.semantic.all(access=access, domain=domain)
+        viewpoints = await service.perspectives.viewpoints(access)
+        found, more = await service.analyses.run(lambda: first_conflicts(facts, viewpoints))
     views = sum(each.kind == "view" for each in found)
-    return Conflicts(total=len(found), views=views, conflicts=list(found[:limit]))
+    return Conflicts(total=len(found), views=views, more=more, conflicts=list(found[:limit]))
 
 
 class StaleFacts(BaseModel):
@@ -89,9 +91,10 @@ async def stale(
     A state (`is the mayor`) is stale a year after its document was first read, a plan (`will open`) after
     half a year; what happened in the past never is.
     """
-    facts = await service.runtime.semantic.all(access=access, domain=domain)
     now = service.runtime.clock()
-    found = await asyncio.to_thread(lambda: [fact for fact in facts if is_stale(fact, now)])
+    async with service.analyses.turn():
+        facts = await service.runtime.semantic.all(access=access, domain=domain)
+        found = await service.analyses.run(lambda: [fact for fact in facts if is_stale(fact, now)])
     found.sort(key=lambda fact: (fact.subject, fact.id))
     return StaleFacts(total=len(found), facts=found[:limit])
 
@@ -119,6 +122,8 @@ class Names(BaseModel):
 
     same: list[NamesOfOne]
     alike: list[AlikeNames]
+    more: bool
+    """Whether not all names were compared, so that others may be spelled alike."""
 
 
 @router.get("/names", responses=openai_errors(422, 503))
@@ -130,9 +135,11 @@ async def names(
     To decide otherwise, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`. Remove its
     document to undo it.
     """
-    facts = await service.runtime.semantic.all(access=access, domain=domain)
-    joined, alike = await asyncio.to_thread(lambda: (_joined(facts), alike_names(facts)))
-    return Names(same=joined[:limit], alike=[AlikeNames(**pair._asdict()) for pair in alike[:limit]])
+    async with service.analyses.turn():
+        facts = await service.runtime.semantic.all(access=access, domain=domain)
+        joined, (alike, more) = await service.analyses.run(lambda: (_joined(facts), alike_names(facts)))
+    pairs = [AlikeNames(**pair._asdict()) for pair in alike[:limit]]
+    return Names(same=joined[:limit], alike=pairs, more=more)
 
 
 def _joined(facts: Sequence[Fact]) -> list[NamesOfOne]:

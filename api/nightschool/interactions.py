@@ -1,12 +1,12 @@
 """Routes of the interaction log: list chat turns, read one with its feedback, export a period."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, BaseModel
+from pydantic import BaseModel
 
 from agent.feedback.implicit import implicit_scores, seed_weights
 from agent.feedback.pseudonyms import pseudonym
@@ -19,6 +19,7 @@ from api.openai.requests import UNIT_CHARACTERS
 from memory.feedback.feedback import by_interaction
 from memory.records.feedback import Feedback
 from memory.records.interactions import ChatOutcome, Interaction
+from memory.records.moments import Moment
 
 router = APIRouter(tags=["feedback"], dependencies=[Depends(reject_nul)])
 
@@ -26,13 +27,6 @@ AROUND = timedelta(hours=6)
 """Turns of the same unit that are read to score one: longer sessions are rare."""
 MAX_TURNS = 1000
 
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
-"""A time or a date; without a time zone it is in UTC."""
 Since = Annotated[Moment | None, Query(description="Turns from then on; without a time zone in UTC.")]
 Until = Annotated[Moment | None, Query(description="Turns before then; without a time zone in UTC.")]
 

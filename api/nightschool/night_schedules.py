@@ -17,6 +17,7 @@ from api.compose import Service, ServiceDep
 from api.errors import Forbidden, openai_errors
 from api.limits import reject_nul
 from api.timezones import known_timezone
+from graphs.server.night_spec import check_options
 from memory.records.base import Domain
 from memory.records.nights import NightOptions
 from memory.server.crons import Cron, CronSpec
@@ -60,6 +61,7 @@ async def schedule(
     stays, except for admins.
     """
     access.require_write(request.domain)
+    check_options(request.options, access)
     strategies_named(request.options.strategies, service.runtime.card)  # raises ValueError for unknown ones
     hour, minute = (int(part) for part in request.at.split(":"))
     options = request.options.model_dump(mode="json", exclude_defaults=True)

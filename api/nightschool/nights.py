@@ -1,6 +1,5 @@
 """Routes of nights: start one, list them, show one with its steps, stop it, read its morning report."""
 
-import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -15,12 +14,13 @@ from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import Forbidden, openai_errors
 from api.limits import reject_nul
-from api.nightschool.interactions import Moment, check_period
+from api.nightschool.interactions import check_period
 from graphs.server.run_spec import RunRequest, RunSpec
 from memory.errors import UnknownNight, UnknownThread
 from memory.nights.attacks import Attacks
 from memory.records.access import Access
 from memory.records.base import Domain
+from memory.records.moments import Moment
 from memory.records.nights import Night, NightOptions
 
 router = APIRouter(prefix="/v1/nights", tags=["nights"], dependencies=[Depends(reject_nul)])
@@ -41,7 +41,7 @@ class StartRequest(BaseModel):
     options: NightOptions = NightOptions()
 
 
-@router.post("", status_code=202, responses=openai_errors(400, 409, 422, 503))
+@router.post("", status_code=202, responses=openai_errors(400, 403, 409, 422, 503))
 async def start(request: StartRequest, service: ServiceDep, caller: CallerDep, access: AccessDep) -> Night:
     """Starts a night and returns at once; it waits until the service is quiet.
 
@@ -134,7 +134,9 @@ async def plotted(
     """Plots of the nights up to this one: quality, coverage, perplexity and safety, or one figure."""
     made = await _report(night_id, service, access)
     nights = [*made.history, made.figures]
-    image = await asyncio.to_thread(plot, nights, FIGURES if figure is None else (figure,))
+    figures = FIGURES if figure is None else (figure,)
+    async with service.analyses.turn():
+        image = await service.analyses.run(lambda: plot(nights, figures))
     return Response(image, media_type="image/png")
 
 

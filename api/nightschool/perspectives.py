@@ -1,6 +1,5 @@
 """Routes of perspectives: from which viewpoint documents speak, and what an operator lets each count for."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -100,5 +99,7 @@ async def suggested(
 
     Reads all facts, which takes seconds if there are many.
     """
-    facts = await service.runtime.semantic.all(access=access, domain=domain)
-    return list((await asyncio.to_thread(camps, facts))[:limit])
+    async with service.analyses.turn():
+        facts = await service.runtime.semantic.all(access=access, domain=domain)
+        found = await service.analyses.run(lambda: camps(facts))
+    return list(found[:limit])

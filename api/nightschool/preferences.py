@@ -14,13 +14,14 @@ from agent.feedback.preference_evidence import evaluated_prompts, read_evidence
 from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
-from api.nightschool.interactions import Moment, check_period
+from api.nightschool.interactions import check_period
 from memory.errors import UnknownAdapter, UnknownRun
 from memory.outbox.base import Progress, TrainingResult
 from memory.records.approvals import ApprovalRecord
 from memory.records.base import DIGEST_PATTERN, Digest, Domain
 from memory.records.evaluations import Evaluation, GateVerdict
 from memory.records.feedback import Algorithm, PairOrigin, PreferenceSet
+from memory.records.moments import Moment
 
 router = APIRouter(prefix="/v1/preferences", tags=["preferences"])
 MIN_PAIRS = 500

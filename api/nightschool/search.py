@@ -4,13 +4,14 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from api.auth import AccessDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from memory.records.base import Domain
 from memory.records.knowledge import Evidence
+from memory.records.moments import ZonedMoment
 from memory.retrieval.as_of import retrieve_as_of
 from memory.retrieval.candidates import SearchMethod
 from memory.retrieval.hybrid import retrieve
@@ -25,7 +26,7 @@ class SearchRequest(BaseModel):
     query: Annotated[str, Field(min_length=1, max_length=2000)]
     limit: Annotated[int, Field(ge=1, le=MOST_HITS)] = 8
     domain: Domain | None = None
-    as_of: AwareDatetime | None = None
+    as_of: ZonedMoment | None = None
     """A past time, with time zone: searches what the library held then, without the graph."""
 
 

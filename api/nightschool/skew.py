@@ -29,6 +29,7 @@ async def skew(
     """
     runtime, now = service.runtime, service.runtime.clock()
     check_period(since, now)
-    return await domain_skew(
-        domain or runtime.base.domain, runtime, since=since, until=now, access=access, owner=caller.owner
-    )
+    async with service.analyses.turn():
+        return await domain_skew(
+            domain or runtime.base.domain, runtime, since=since, until=now, access=access, owner=caller.owner
+        )

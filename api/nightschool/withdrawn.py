@@ -3,6 +3,7 @@
 This is how a conflict is decided: withdraw the sentence that is wrong.
 """
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
@@ -63,7 +64,7 @@ async def withdraw(
     for owner in dict.fromkeys((access.owner_of_new(request.domain), access.explorer)):
         place = Place(source, request.domain, owner)
         stored = await contents(place, episodic=runtime.episodic, semantic=runtime.semantic)
-        if request.sentence in whole_sentences(stored.contents):
+        if request.sentence in await asyncio.to_thread(whole_sentences, stored.contents):
             break
     else:
         raise UnknownSentence(
@@ -91,5 +92,8 @@ async def reinstate(
     caller: CallerDep,
     access: AccessDep,
 ) -> WithdrawnSentence:
-    """Lets a sentence stand again: it comes back when its document is ingested the next time."""
+    """Lets a sentence stand again: it comes back when its document is ingested the next time.
+
+    Who may withdraw it may reinstate it.
+    """
     return await service.withdrawn.remove(sentence_id, by=caller.name, access=access)

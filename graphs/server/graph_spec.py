@@ -52,7 +52,7 @@ class GraphSpec(Protocol):
     async def validate_input(self, thread_id: str, values: Json, options: Json, access: Access) -> Json:
         """The validated input as JSON, stored until the run begins; `access` is the caller's.
 
-        May raise AlreadyExists, DomainClosed.
+        May raise AdminsOnly, AlreadyExists, DomainClosed.
         """
         ...
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from agent.nights.collect import covered_until
 from agent.nights.revision.strategies import strategies_named
@@ -11,9 +11,10 @@ from graphs.night import build
 from graphs.server.graph_spec import ClientRights, FailureKind, Graph, validated, validated_update
 from graphs.state import NightState, Runtime
 from memory.checkpoints.savers import Saver
-from memory.errors import AlreadyExists, UnknownNight
+from memory.errors import AdminsOnly, AlreadyExists, UnknownNight
 from memory.records.access import Access
 from memory.records.base import Domain
+from memory.records.moments import ZonedMoment
 from memory.records.nights import Night, NightOptions
 from memory.server.threads import Json
 
@@ -23,6 +24,18 @@ RECENT_NIGHTS = 50
 """Nights among which the last one of an unbroken series is looked for."""
 STEPS = 60
 """Most graph steps of a night: a dozen, and three for each training and each repetition of one."""
+AT_LEAST = ("minimum_turns", "minimum_examples", "spot_check", "improvement", "quiet_requests")
+"""Options of which only admins may ask for less than the default."""
+AT_MOST = (
+    "max_turns",
+    "max_revisions",
+    "attempts",
+    "per_topic",
+    "explore_gaps",
+    "attacks",
+    "window_minutes",
+)
+"""Options of which only admins may ask for more than the default."""
 
 
 class NightSettings(BaseModel):
@@ -38,10 +51,27 @@ class NightSettings(BaseModel):
 class NightInput(NightSettings):
     """Which turns a night goes over, and what it does."""
 
-    since: AwareDatetime | None = None
+    since: ZonedMoment | None = None
     """None for the end of the domain's last night, or a day before `until`."""
-    until: AwareDatetime | None = None
+    until: ZonedMoment | None = None
     """None for now; not in the future, where turns are still to come."""
+
+
+def check_options(options: NightOptions, access: Access) -> None:
+    """Raises AdminsOnly for options that ask for more than a night does by default, unless it is an admin's.
+
+    A night teaches the adapter that answers everybody in its domain, and others wait for it.
+    """
+    if access.everything:
+        return
+    if options.teach_statements:
+        raise AdminsOnly("options.teach_statements: only an admin may teach everybody what users stated")
+    default = NightOptions()
+    for name in (*AT_LEAST, *AT_MOST):
+        value, usual = getattr(options, name), getattr(default, name)
+        if value < usual if name in AT_LEAST else value > usual:
+            bound = "less" if name in AT_LEAST else "more"
+            raise AdminsOnly(f"options.{name}: only an admin may ask for {bound} than {usual}")
 
 
 class NightSpec:
@@ -62,9 +92,13 @@ class NightSpec:
         self.graph: Graph = build(runtime.limits).compile(checkpointer=saver)
 
     async def validate_input(self, thread_id: str, values: Json, options: Json, access: Access) -> Json:
-        """See GraphSpec.validate_input: the night that waits. Raises AlreadyExists, DomainClosed."""
+        """See GraphSpec.validate_input: the night that waits.
+
+        Raises AlreadyExists, DomainClosed, and AdminsOnly like `check_options`.
+        """
         request: NightInput = validated(NightInput, options | values, "input")
         access.require_write(request.domain or self._runtime.base.domain)
+        check_options(request.options, access)
         try:
             await self._runtime.nights.night(thread_id)
         except UnknownNight:

@@ -94,8 +94,8 @@ class LancePassageHistory:
     ) -> tuple[Fact, ...]:
         async with store_errors(_WHAT):
             query = self._table.query().where(_there(as_of, access, domain))
-            rows = await query.select(["id", "body"]).to_list()
-        return facts_about([_past(row) for row in rows], term_keys)
+            found = await query.select(["id", "body"]).to_arrow()
+        return await asyncio.to_thread(_facts, found, term_keys)
 
     async def remove(self, source: str, *, domain: str, owner: str | None = None) -> None:
         await self._delete(of_document(source, domain, owner))
@@ -149,6 +149,11 @@ def _rows(past: Sequence[PastPassage], embedder: Embedder, schema: pa.Schema) ->
         for each, text, vector in zip(past, texts, embedder.embed(texts), strict=True)
     ]
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _facts(found: pa.Table, term_keys: Sequence[str]) -> tuple[Fact, ...]:
+    """The facts of all these past passages about the terms. Blocks for a while."""
+    return facts_about([_past(row) for row in found.to_pylist()], term_keys)
 
 
 def _past(row: dict[str, Any]) -> PastPassage:

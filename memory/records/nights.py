@@ -221,7 +221,10 @@ class StepReport(Record):
 
 
 class NightOptions(Record):
-    """What a night does; each step below its minimum is skipped with a reason."""
+    """What a night does; each step below its minimum is skipped with a reason.
+
+    Only admins may loosen the defaults, see `graphs.server.night_spec.check_options`.
+    """
 
     minimum_turns: int = Field(5, ge=1, le=MAX_COUNT)
     minimum_examples: int = Field(10, ge=1, le=MAX_COUNT)
@@ -237,7 +240,7 @@ class NightOptions(Record):
     """Owners of API keys whose turns are never used."""
     teach_statements: bool = False
     """Teach what users stated to the domain's adapter. Only for a domain that one person or group uses alone:
-    an adapter answers everybody."""
+    an adapter answers everybody. Only admins may ask for it."""
     spot_check: Share = 0.05
     """Share of the golden pairs that people see."""
     hold_spot_checks: bool = False

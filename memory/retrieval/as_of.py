@@ -21,6 +21,8 @@ WEIGHT = 0.5
 """Of the score by meaning and of the score by words, in a passage's score."""
 MORE = 4
 """By how much a search is widened whose passages are mostly newer than the time."""
+DEEPEST = 64
+"""Most passages that are looked at for each that is asked for: a time before everything would look at all."""
 
 
 async def retrieve_as_of(
@@ -76,14 +78,15 @@ async def _present(
     domain: str | None,
     limit: int,
 ) -> list[Evidence]:
-    """Passages that are still there, and were already: the search is widened until there are enough."""
+    """Passages that are still there, and were already: the search is widened until there are enough, or
+    DEEPEST is reached."""
     depth = MORE * limit
     while True:
         hits = await episodic.search(query, by=by, limit=depth, access=access, domain=domain)
         there = [hit for hit in hits if was_added(hit.passage, as_of)]
-        if len(there) >= limit or len(hits) < depth:
+        if len(there) >= limit or len(hits) < depth or depth >= DEEPEST * limit:
             return there[:limit]
-        depth *= MORE
+        depth = min(MORE * depth, DEEPEST * limit)
 
 
 async def _facts(

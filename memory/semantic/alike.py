@@ -19,6 +19,8 @@ THRESHOLD = 0.6
 PERMUTATIONS = 64
 SHORTEST = 6
 """In characters; shorter names have too few runs."""
+MOST_COMPARED = 100_000
+"""Pairs of names that share a bucket; comparing them takes some seconds."""
 _NUMBER = re.compile(r"\d+")
 
 
@@ -31,10 +33,19 @@ class Alike(NamedTuple):
     similarity: float
 
 
-def alike_names(facts: Iterable[Fact]) -> list[Alike]:
+class AlikePairs(NamedTuple):
+    """Pairs of names that are spelled alike."""
+
+    pairs: list[Alike]
+    more: bool
+    """Whether not all names were compared."""
+
+
+def alike_names(facts: Iterable[Fact]) -> AlikePairs:
     """The pairs of capitalised names of one domain that are spelled alike, the most alike first.
 
     Left out are names with different numbers, those that the facts join, and those that a triple keeps apart.
+    After MOST_COMPARED pairs it ends: of names that are all alike there are as many as their square.
     """
     from datasketch import MinHashLSH  # takes seconds to import
 
@@ -47,12 +58,16 @@ def alike_names(facts: Iterable[Fact]) -> list[Alike]:
                     written.setdefault(fact.domain, {}).setdefault(name_key, name)
     joined = by_domain(facts)
     found: list[Alike] = []
+    compared = 0
     for domain, names in written.items():
         same = joined.get(domain)
         index = MinHashLSH(threshold=THRESHOLD, num_perm=PERMUTATIONS)
         sketches = {each: _sketch(each) for each in sorted(names)}
         for each, sketch in sketches.items():
             for other in sorted(index.query(sketch)):
+                if compared == MOST_COMPARED:
+                    return AlikePairs(_most_alike_first(found), more=True)
+                compared += 1
                 similarity = float(sketch.jaccard(sketches[other]))
                 if _NUMBER.findall(each) != _NUMBER.findall(other) or similarity < THRESHOLD:
                     continue
@@ -60,6 +75,10 @@ def alike_names(facts: Iterable[Fact]) -> list[Alike]:
                     continue
                 found.append(Alike(domain, names[other], names[each], similarity))
             index.insert(each, sketch)
+    return AlikePairs(_most_alike_first(found), more=False)
+
+
+def _most_alike_first(found: list[Alike]) -> list[Alike]:
     return sorted(found, key=lambda pair: (-pair.similarity, pair))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import and_, delete, exists, select, update
 
 from memory.database.database import Database
 from memory.database.tables import PERSPECTIVE_DOCUMENTS, PERSPECTIVES
@@ -17,8 +17,12 @@ from memory.records.perspectives import Perspective, PerspectiveName, Viewpoints
 from memory.server.audit import AuditLog
 
 _DOCUMENTS, _PERSPECTIVES = PERSPECTIVE_DOCUMENTS.c, PERSPECTIVES.c
-UNUSED = ~exists().where(_DOCUMENTS.domain == _PERSPECTIVES.domain, _DOCUMENTS.name == _PERSPECTIVES.name)
-"""Of perspectives: no document speaks from it any more."""
+_USED = exists().where(_DOCUMENTS.domain == _PERSPECTIVES.domain, _DOCUMENTS.name == _PERSPECTIVES.name)
+UNWEIGHED = 1.0
+"""The weight of a perspective that no admin has weighed."""
+UNUSED = and_(~_USED, _PERSPECTIVES.weight == UNWEIGHED)
+"""Of perspectives: no document speaks from it any more. What an admin weighed stays, so that who declares the
+documents cannot undo it."""
 _NAME: TypeAdapter[str] = TypeAdapter(PerspectiveName)
 
 
@@ -56,7 +60,7 @@ class Perspectives:
         return named
 
     async def declare(self, places: Iterable[Place], name: str, *, access: Access) -> None:
-        """Lets the documents speak from the perspective alone, which is new with weight 1.
+        """Lets the documents speak from the perspective alone; one that was never weighed has weight 1.
 
         Raises what `usable` raises.
         """
@@ -71,14 +75,14 @@ class Perspectives:
             {"id": _id(place), **place._asdict(), "name": named[place.domain, place.owner]}
             for place in places
         ]
-        new = [{"domain": domain, "name": used, "weight": 1.0} for (domain, _), used in named.items()]
+        new = [{"domain": domain, "name": used, "weight": UNWEIGHED} for (domain, _), used in named.items()]
         async with self._database.begin() as connection:
             await connection.execute(self._database.insert_once(PERSPECTIVES), new)
             await connection.execute(self._database.upsert(PERSPECTIVE_DOCUMENTS), rows)
             await connection.execute(delete(PERSPECTIVES).where(UNUSED))
 
     async def withdraw(self, places: Iterable[Place]) -> None:
-        """Lets the documents speak from no perspective; one without documents is gone."""
+        """Lets the documents speak from no perspective; one without documents is gone, but for its weight."""
         ids = [_id(place) for place in places]
         async with self._database.begin() as connection:
             await connection.execute(delete(PERSPECTIVE_DOCUMENTS).where(_DOCUMENTS.id.in_(ids)))
@@ -119,7 +123,7 @@ class Perspectives:
         }
         used = {(domain, name) for (_, domain, _), name in names.items()}
         weights = {(row.domain, row.name): row.weight for row in weighed}
-        return Viewpoints(names=names, weights={each: weights.get(each, 1.0) for each in used})
+        return Viewpoints(names=names, weights={each: weights.get(each, UNWEIGHED) for each in used})
 
 
 def _id(place: Place) -> str:

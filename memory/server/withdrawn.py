@@ -49,7 +49,7 @@ class WithdrawnSentences:
     async def remove(self, id: str, *, by: str, access: Access) -> WithdrawnSentence:
         """Lets the sentence stand again; it comes back when its document is read the next time.
 
-        Raises UnknownSentence, also for one of a document that `access` does not let read, and DomainClosed.
+        Raises UnknownSentence, also for one of another's or a shared document, and DomainClosed.
         """
         async with self._database.begin() as connection:
             body = (
@@ -59,6 +59,8 @@ class WithdrawnSentences:
         if found is None or not access.may_read(found.owner, found.domain):
             raise UnknownSentence(f"no withdrawn sentence {id}: `nightschool memory withdrawn` lists them")
         access.require_write(found.domain)
+        if found.owner not in (access.owner_of_new(found.domain), access.explorer):
+            raise UnknownSentence(f"sentence {id} was withdrawn from a document that is not yours")
         audited = self._audit.acting(
             "sentence.reinstate", by=by, subject=id, details={"domain": found.domain}
         )

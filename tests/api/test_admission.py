@@ -143,6 +143,15 @@ async def test_ingested_bytes_a_day_are_limited(serve: Serve, runtime: Runtime) 
         assert (refused.status_code, "ingested bytes a day" in refused.text) == (429, True)
 
 
+async def test_bytes_of_store_items_count_like_those_of_documents(serve: Serve, runtime: Runtime) -> None:
+    ada = await key(runtime)
+    item = {"namespace": ["notes"], "key": "a", "value": {"text": "x" * 100}}
+    async with serve(learning=True, rate_ingest_bytes=200) as client:
+        assert (await client.put("/store/items", json=item, headers=ada)).status_code == 204
+        refused = await client.put("/store/items", json=item, headers=ada)
+        assert (refused.status_code, "ingested bytes a day" in refused.text) == (429, True)
+
+
 async def test_learn_runs_a_day_are_limited_over_either_interface(serve: Serve, runtime: Runtime) -> None:
     ada = await key(runtime, scope="learn")
     run = {"assistant_id": "learn", "input": {"question": "What is a zorble?"}}

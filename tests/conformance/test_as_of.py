@@ -1,11 +1,14 @@
 """What the library held at a time is found again after documents changed, over the fake and LanceDB alike."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from memory.embedding.embedder import HashingEmbedder
+from memory.episodic import lance_history
 from memory.episodic.base import EpisodicMemory
 from memory.episodic.history import KEPT
 from memory.episodic.lance import LanceEpisodicMemory
@@ -14,8 +17,8 @@ from memory.ingest.documents import RawDocument
 from memory.ingest.pipeline import read
 from memory.ingest.writer import DocumentWriter, Place
 from memory.records.access import EVERYTHING, Access
-from memory.records.knowledge import Findings
-from memory.retrieval.as_of import retrieve_as_of
+from memory.records.knowledge import Evidence, Fact, Findings
+from memory.retrieval.as_of import DEEPEST, retrieve_as_of
 from memory.semantic.volatile import VolatileSemanticMemory
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -167,6 +170,41 @@ async def test_many_newer_passages_do_not_hide_an_older_one(library: Library) ->
     for n in range(40):
         await library.store(3, GAS, source=f"{n}.md")
     assert texts(await library.find(2, limit=1)) == {OIL}
+
+
+async def test_a_time_before_everything_does_not_look_at_everything(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(2 * DEEPEST):
+        await library.store(3, GAS, source=f"{n}.md")
+    depths: list[int] = []
+    search = library.episodic.search
+
+    async def recorded(*args: Any, limit: int, **how: Any) -> tuple[Evidence, ...]:
+        depths.append(limit)
+        return await search(*args, limit=limit, **how)
+
+    monkeypatch.setattr(library.episodic, "search", recorded)
+    assert texts(await library.find(0, limit=1)) == set()
+    assert max(depths) == DEEPEST
+
+
+@pytest.mark.services
+async def test_the_history_is_read_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library(await LanceEpisodicMemory.open(tmp_path, HashingEmbedder()))
+    await library.store(1, OIL)
+    await library.store(3, GAS)
+    threads: list[threading.Thread] = []
+    facts_about = lance_history.facts_about
+
+    def recorded(*args: Any) -> tuple[Fact, ...]:
+        threads.append(threading.current_thread())
+        return facts_about(*args)
+
+    monkeypatch.setattr(lance_history, "facts_about", recorded)
+    assert objects(await library.find(2))
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 async def test_a_time_without_zone_is_refused(library: Library) -> None:

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TypeGuard
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from xml.sax import SAXException
 
 import rdflib
@@ -44,9 +44,22 @@ VOCABULARIES = tuple(str(each._NS) for each in (OWL, RDF, RDFS, SKOS, XSD))
 """What a graph says in these, beside RELATIONS, is about itself."""
 SNIFFED = 4096
 """Bytes that tell the syntax: files with the extension `.owl` have any."""
+BASE = "http://document.invalid/"
+"""What relative addresses are below; rdflib takes the folder that the service runs in."""
 _RDF_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!|(?:[\w-]{1,40}:)?RDF\b)")
 _OWL_XML = re.compile(rb"<Ontology\s")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+_MALFORMED = (
+    RdfError,
+    SyntaxError,
+    SAXException,
+    ValueError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+)
+"""What rdflib raises for a graph that it cannot read, and `urlsplit` for an address."""
 
 
 class Triple(NamedTuple):
@@ -69,14 +82,14 @@ def load_ontology(source: Source) -> Loaded:
 
 def _read(name: str, data: bytes, syntax: str) -> Loaded:
     try:
-        graph = Graph().parse(io.BytesIO(data), format=syntax)
+        base = f"{BASE}{quote(name)}"
+        statements = _Statements(Graph().parse(io.BytesIO(data), format=syntax, publicID=base))
+        rows = sorted(set(statements.triples()))
     except RecursionError as error:
         raise IngestError(f"{name}: its statements are nested too deeply") from error
-    except (RdfError, SyntaxError, SAXException, ValueError, LookupError, AttributeError) as error:
+    except _MALFORMED as error:
         said = " ".join(str(error).split())[:200]
         raise IngestError(f"{name}: the RDF is malformed ({said})") from error
-    statements = _Statements(graph)
-    rows = sorted(set(statements.triples()))
     if not rows:
         raise IngestError(f"{name}: it states nothing about anything that has a name")
     left_out = statements.unnamed
@@ -91,6 +104,7 @@ class _Statements:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self._names: dict[Node, str] = {}
         languages = Counter(
             label.language for named in NAMED_BY for label in graph.objects(None, named) if _is_text(label)
         )
@@ -143,6 +157,11 @@ class _Statements:
         """A literal's text, a thing's label, or the last part of its address in words; else empty."""
         if isinstance(node, Literal):
             return " ".join(str(node).split())
+        if node not in self._names:
+            self._names[node] = self._label(node)
+        return self._names[node]
+
+    def _label(self, node: Node) -> str:
         for named in NAMED_BY:
             labels = [label for label in self._graph.objects(node, named) if _is_text(label)]
             if labels:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.learning import contradictions
-from agent.learning.contradictions import conflicts
+from agent.learning.contradictions import conflicts, first_conflicts
 from agent.learning.fact_standing import is_stale, standings
 from memory.records.knowledge import Fact
 from tests.support.facts import fact, passage
@@ -137,3 +137,19 @@ def test_facts_under_two_names_of_one_thing_contradict_each_other() -> None:
     second = stated("the Deep Harbour Survey", "was founded in", "1935", source="b.md")
     assert kinds(first, second) == []
     assert kinds(first, second, stated("DHS", "stands for", "Deep Harbour Survey")) == ["date"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "found", "expected"), [(6, 9, 6), (100, 4, 4), (100, 20, 20), (20, 20, 20)]
+)
+def test_of_many_groups_of_facts_only_so_many_are_compared_and_found(
+    monkeypatch: pytest.MonkeyPatch, pairs: int, found: int, expected: int
+) -> None:
+    facts = [
+        stated(f"Bridge {n}", "opened in", year, source=year) for n in range(20) for year in ("1901", "1903")
+    ]
+    monkeypatch.setattr(contradictions, "MOST_PAIRS", pairs)
+    monkeypatch.setattr(contradictions, "MOST_FOUND", found)
+    first = first_conflicts(facts)
+    assert (len(first.conflicts), first.more) == (expected, expected < 20)
+    assert len(conflicts(facts)) == 20, "lessons look at all"

@@ -36,8 +36,8 @@ async def test_rows_are_read_a_page_at_a_time_and_filtered(
     assert [row["subject"] for row in await rows(client, after=page[-1]["number"])] == ["a2", "a3", "a4"]
     assert [row["subject"] for row in await rows(client, by="ann")] == ["a1", "a3"]
     assert await rows(client, action="rollback") == []
-    assert await rows(client, since="9999-12-31T23:59:59-14:00") == []
-    assert len(await rows(client, since="0001-01-01T00:00:00+14:00")) == 5
+    assert await rows(client, since="2999-12-31T23:59:59-14:00") == []
+    assert len(await rows(client, since="1900-01-01T00:00:00+14:00")) == 5
 
 
 async def test_a_log_that_is_intact_says_so(client: httpx.AsyncClient, runtime: Runtime) -> None:

@@ -16,8 +16,8 @@ from tests.support.keys import key_maker
 from tests.support.nights import night, score, topic
 
 PATH = "/v1/nights"
-BUSY = {"quiet_requests": 0.0001, "window_minutes": 600}
-"""Options with which a night waits as long as there was any turn in the last minutes."""
+BUSY = {"quiet_requests": 1.0, "window_minutes": 240}
+"""Options with which a night waits as long as there were five turns in the last minutes."""
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ async def client(serve: Serve, runtime: Runtime) -> AsyncIterator[httpx.AsyncCli
 
 async def disturbed(runtime: Runtime) -> None:
     """Somebody is chatting just now."""
-    await runtime.interactions.save(interaction("i9", created_at=runtime.clock()))
+    for number in range(5):
+        await runtime.interactions.save(interaction(f"busy{number}", created_at=runtime.clock()))
 
 
 async def started(client: httpx.AsyncClient, **body: Any) -> Night:
@@ -104,6 +105,25 @@ async def test_a_night_is_stopped_by_who_started_it_or_an_admin(
         assert code(refused) == (403, "insufficient_scope")
         assert "its owner or an admin" in refused.text
         assert (await client.post(path, headers=stopper)).json()["status"] == "stopped"
+
+
+async def test_a_learn_key_starts_no_night_that_teaches_what_others_stated(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    key = key_maker(runtime)
+    ada, root = await key("ada", "learn"), await key("root", "admin")
+    night_input = {"domain": "rust", "options": {"teach_statements": True}}
+    run = {"assistant_id": "night", "input": night_input}
+    cron = run | {"schedule": "0 2 * * *"}
+    for method, path, body in (
+        ("POST", PATH, night_input),
+        ("PUT", f"{PATH}/schedule", night_input),
+        ("POST", "/runs", run),
+        ("POST", "/runs/crons", cron),
+    ):
+        refused = await client.request(method, path, json=body, headers=ada)
+        assert (refused.status_code, "only an admin may" in refused.text) == (403, True), path
+    assert (await client.post(PATH, json=night_input, headers=root)).status_code == 202
 
 
 async def test_a_night_that_was_never_queued_can_be_stopped(

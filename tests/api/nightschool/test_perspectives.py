@@ -95,15 +95,24 @@ async def test_a_name_that_others_speak_from_is_joined_by_admins_alone(
     assert await listed(client, keys["root"]) == [("botany", 1.0, 2)]
 
 
-async def test_a_perspective_without_documents_is_gone_with_its_weight(
-    client: httpx.AsyncClient, keys: Keys
+@pytest.mark.parametrize("way", ["cleared", "removed", "forgotten"])
+async def test_an_owner_cannot_undo_the_weight_that_an_admin_gave(
+    client: httpx.AsyncClient, keys: Keys, way: str
 ) -> None:
-    body = {"name": "botany", "weight": 3}
+    ben, query = keys["ben"], {"source": "botany.md"}
+    body = {"name": "botany", "weight": 0}
     (await client.put(PATH, json=body, headers=keys["root"])).raise_for_status()
-    (
-        await client.post(PATH, json={"name": None, "sources": ["botany.md"]}, headers=keys["ben"])
-    ).raise_for_status()
-    assert (await client.put(PATH, json=body, headers=keys["root"])).status_code == 404
+    match way:
+        case "cleared":
+            gone = await client.post(PATH, json={"name": None, "sources": ["botany.md"]}, headers=ben)
+        case "removed":
+            gone = await client.delete("/v1/documents", params=query, headers=ben)
+        case _:
+            gone = await client.delete("/v1/memory", params=query, headers=ben)
+    gone.raise_for_status()
+    assert await listed(client, ben) == []
+    await ingest(client, ben, "botany.md", BOTANY, perspective="Botany")
+    assert await listed(client, ben) == [("botany", 0.0, 1)]
 
 
 async def test_a_dry_run_declares_nothing(client: httpx.AsyncClient, keys: Keys) -> None:

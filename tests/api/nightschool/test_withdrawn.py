@@ -100,6 +100,19 @@ async def test_only_who_may_change_the_document_withdraws_and_sees_what_was_with
     assert WRONG not in str(audited)
 
 
+async def test_what_an_admin_corrected_in_a_shared_document_stays_corrected(
+    client: httpx.AsyncClient, keys: Keys
+) -> None:
+    root = keys["root"]
+    await ingest(client, root, "shared.md", f"# Kettle\n\n{WRONG} A lamp is a light.")
+    shared = NEW | {"source": "shared.md"}
+    path = f"{PATH}/{(await client.post(PATH, json=shared, headers=root)).json()['withdrawn']['id']}"
+    refused = await client.delete(path, headers=keys["ben"])
+    assert (refused.status_code, "not yours" in refused.text) == (404, True)
+    assert len((await client.get(PATH, headers=keys["ben"])).json()) == 1, "which everybody may see"
+    assert (await client.delete(path, headers=root)).status_code == 200
+
+
 async def test_a_sentence_that_no_document_holds_is_refused_and_nothing_is_noted(
     client: httpx.AsyncClient, keys: Keys
 ) -> None:

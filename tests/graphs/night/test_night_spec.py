@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from graphs.server.night_spec import NightSpec
+from graphs.server.night_spec import AT_LEAST, AT_MOST, NightSpec
 from graphs.state import Runtime
-from memory.errors import AlreadyExists
-from memory.records.access import EVERYTHING
+from memory.errors import AdminsOnly, AlreadyExists
+from memory.records.access import EVERYTHING, Access
+from memory.records.nights import NightOptions
 from tests.support.nights import WHEN, night
 
 DAY = timedelta(days=1)
@@ -149,3 +150,37 @@ async def test_a_fork_is_a_night_of_its_own(spec: NightSpec, runtime: Runtime) -
 async def test_options_that_no_night_can_keep_are_refused(spec: NightSpec, bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="less than or equal"):
         await spec.validate_input("n1", {"options": bad}, {}, EVERYTHING)
+
+
+LOOSER = {name: getattr(NightOptions(), name) / 2 for name in AT_LEAST} | {
+    name: getattr(NightOptions(), name) + 1 for name in AT_MOST
+}
+INTEGERS = {"minimum_turns", "minimum_examples"}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"teach_statements": True}]
+    + [{name: int(value) if name in INTEGERS else value} for name, value in LOOSER.items()],
+)
+@pytest.mark.parametrize("of_assistant", [False, True])
+async def test_only_admins_loosen_what_a_night_asks_of_what_it_teaches(
+    spec: NightSpec, option: dict[str, Any], of_assistant: bool
+) -> None:
+    sent: tuple[dict[str, Any], dict[str, Any]] = ({"options": option}, {})
+    values, options = sent[::-1] if of_assistant else sent
+    with pytest.raises(AdminsOnly, match=f"options.{next(iter(option))}: only an admin"):
+        await spec.validate_input("n1", values, options, Access(owner="ann"))
+    accepted = await spec.validate_input("n1", values, options, EVERYTHING)
+    assert accepted["options"].items() >= option.items()
+
+
+async def test_anybody_may_ask_more_of_what_a_night_teaches(spec: NightSpec) -> None:
+    stricter = {"minimum_examples": 50, "spot_check": 0.5, "improvement": 0.1, "max_turns": 10, "attacks": 0}
+    accepted = await spec.validate_input("n1", {"options": stricter}, {}, Access(owner="ann"))
+    assert accepted["options"].items() >= stricter.items()
+
+
+def test_every_number_among_the_options_is_bounded_for_other_keys_than_admins() -> None:
+    numbers = {name for name, value in NightOptions() if type(value) in (int, float)}
+    assert {*AT_LEAST, *AT_MOST} == numbers - {"canary_share"}, "which only shows an adapter to fewer"

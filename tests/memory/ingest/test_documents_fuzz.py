@@ -61,6 +61,15 @@ SCRAPS: dict[str, tuple[bytes, ...]] = {
         b"Content-Transfer-Encoding: base64\n", b"=?utf-8?q?=FF?=", b"=?x?b?!?=", b"Subject:", b"\xff", b"\x00",  # noqa: E501
         b"From: <", b'To: "a@b', b"Date: 99999",
     ),
+    "text/turtle": (
+        b"@prefix", b"<", b">", b"<http://[x>", b'"', b'"""', b"'''", b"\\u", b"\\", b"^^", b"@en",
+        b"[", b"]", b"(", b")", b"_:", b":", b";", b".", b"=>", b"{", b"}", b"1e", b"\x00", b"\xff",
+    ),
+    "application/rdf+xml": (
+        b"<", b"/>", b"</rdf:RDF>", b"<rdf:Description>", b'rdf:about="http://[x"', b'rdf:ID="1"',
+        b'rdf:nodeID="a b"', b'rdf:parseType="Collection"', b'rdf:parseType="Literal"', b"<rdf:li>",
+        b'rdf:datatype=""', b"&a;", b"<!DOCTYPE x [<!ENTITY a 'aaaa'>]>", b"]]>", b"\x00", b"\xff",
+    ),
     DOCX: ZIPPED, PPTX: ZIPPED, XLSX: ZIPPED, EPUB: ZIPPED,
     "application/rtf": (b"{", b"}", b"\\par", b"\\'ff", b"\\u-1?", b"\\bin99999 ", b"\\pict", b"\x00"),
 }  # fmt: skip
@@ -71,6 +80,22 @@ PAGE = b"""<!doctype html><html><head><meta charset="utf-8"><title>Pumps</title>
 <ul><li>Open the valve.<li>Start the pump.</ul><pre><code>pump --start</code></pre>
 <p>The pump was built in Bern by <b>Ann</b>.</p>
 </main></body></html>"""
+TURTLE = b"""@prefix zoo: <http://a.org/zoo#> .
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+zoo:Lemur rdfs:label "lemur"@en ; rdfs:subClassOf [ owl:onProperty zoo:livesIn ; owl:hasValue zoo:Tree ] ;
+    zoo:eats ( zoo:Leaf zoo:Fig ), _:other ; zoo:weighs 2.5 ; rdfs:comment '''A
+primate.''' .
+_:other zoo:isPartOf zoo:Tree .
+"""
+BROKEN_TURTLE = (b'<http://a#a> <http://a#b> """x', b'<http://[x> <http://a#b> "c" .')
+RDF_XML = b"""<?xml version="1.0"?>
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:zoo="http://a.org/zoo#">
+<rdf:Description rdf:about="http://a.org/zoo#Lemur"><zoo:livesIn rdf:resource="http://a.org/zoo#Tree"/>
+<zoo:eats rdf:parseType="Collection"><rdf:Description rdf:about="http://a.org/zoo#Fig"/></zoo:eats>
+<zoo:weighs rdf:datatype="http://www.w3.org/2001/XMLSchema#decimal">2.5</zoo:weighs></rdf:Description>
+</rdf:RDF>
+"""
 
 Mutation = Callable[[bytes], bytes]
 
@@ -95,6 +120,8 @@ def seeds() -> dict[str, tuple[bytes, ...]]:
         ),
         "text/x-source": (b"/** Burns the oil of a lamp. */\nfn burn(oil: &str) {}\n",),
         "message/rfc822": (MAIL,),
+        "text/turtle": (TURTLE, *BROKEN_TURTLE),
+        "application/rdf+xml": (RDF_XML,),
         DOCX: (
             word := docx(word_paragraph("A lamp burns oil.", "Heading1") + word_table(CELLS)),
             stored(word),

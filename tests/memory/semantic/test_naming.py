@@ -4,6 +4,7 @@ import pytest
 
 from memory.records.access import EVERYTHING
 from memory.records.knowledge import Fact
+from memory.semantic import alike
 from memory.semantic.alike import alike_names
 from memory.semantic.naming import SameNames, about_by_any_name, is_naming
 from memory.semantic.volatile import VolatileSemanticMemory
@@ -86,7 +87,19 @@ def test_names_that_are_spelled_alike_are_suggested_until_a_person_decides() -> 
         fact("Model X100", "a pump"),
         fact("Model X101", "a pump"),
     ]
-    (pair,) = alike_names(facts)
+    ((pair,), more) = alike_names(facts)
+    assert not more
     assert (pair.first, pair.second) == ("Kelvyn Corporation", "Kelvyn Corporations Ltd")
     for relation in ("is the same as", "is not the same as"):
-        assert alike_names([*facts, triple("Kelvyn Corporation", relation, "Kelvyn Corporations Ltd")]) == []
+        decided = triple("Kelvyn Corporation", relation, "Kelvyn Corporations Ltd")
+        assert alike_names([*facts, decided]).pairs == []
+
+
+@pytest.mark.parametrize("ending", ["X{n}", "{letter}o"])
+def test_names_that_are_all_alike_are_not_all_compared(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    monkeypatch.setattr(alike, "MOST_COMPARED", 50)
+    endings = [ending.format(n=n, letter=letter) for n, letter in enumerate("ABCDEFGHIJKLMNOP")]
+    facts = [fact(f"Kelvyn Corporation {each}", "a firm") for each in endings]
+    found = alike_names(facts)
+    assert found.more
+    assert len(found.pairs) <= 50

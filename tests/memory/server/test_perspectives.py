@@ -75,9 +75,21 @@ async def test_a_perspective_ends_with_its_last_document(
     assert await ErasableRows(database).delete_perspectives(Target(kind="source", value=SHARED.source)) == 1
     assert await named(perspectives) == []
     await perspectives.declare([OF_ANN], "botany", access=ANN)
-    assert await named(perspectives) == [("food", "botany", 1.0, 1)], "the weight was the old one's"
+    assert await named(perspectives) == [("food", "botany", 0.0, 1)], "an admin weighed it"
     assert await ErasableRows(database).delete_perspectives(Target(kind="user", value="ann")) == 1
     assert await named(perspectives) == []
+
+
+async def test_an_unweighed_perspective_ends_and_a_weighed_one_until_it_is_weighed_anew(
+    perspectives: Perspectives,
+) -> None:
+    for weight in (0.5, 1.0):
+        await perspectives.declare([OF_ANN], "botany", access=ANN)
+        await perspectives.weigh("food", "botany", weight, by="operator")
+        await perspectives.withdraw([OF_ANN])
+        assert await named(perspectives) == []
+    with pytest.raises(UnknownPerspective):
+        await perspectives.weigh("food", "botany", 2.0, by="operator")
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", 'a "b"', "a\u200db", "x" * 61, "<b>", "a: b", "a; b"])

@@ -1,8 +1,13 @@
 """Ontologies are read as triples in words, and fetch nothing."""
 
+from typing import TypeGuard
+
 import pytest
+from rdflib import Literal
+from rdflib.term import Node
 
 from memory.errors import IngestError
+from memory.ingest.loaders import ontology
 from memory.ingest.loaders.base import Source
 from memory.ingest.loaders.formats import media_type
 from memory.ingest.loaders.ontology import load_ontology
@@ -86,6 +91,8 @@ def test_an_external_entity_is_not_read() -> None:
     [
         (":bob :eats", "malformed"),
         ("bob:x :eats :cod .", "malformed"),
+        (':bob :eats """cod', "malformed"),
+        ('<http://[bob> :eats "cod" .', "malformed"),
         (":bob :eats " + "[ :eats " * 5000, "nested too deeply"),
         ("", "states nothing"),
         (":Zorble a owl:Class .", "states nothing"),
@@ -108,6 +115,27 @@ def test_what_cannot_be_read_says_why(turtle: str, said: str) -> None:
 def test_other_xml_says_why(xml: str, said: str) -> None:
     with pytest.raises(IngestError, match=said):
         load_ontology(Source("zoo.owl", xml.encode("iso-8859-1")))
+
+
+def test_the_labels_of_a_thing_are_read_once_however_often_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at = 0
+    is_text = ontology._is_text
+
+    def counting(node: Node) -> TypeGuard[Literal]:
+        nonlocal looked_at
+        looked_at += 1
+        return is_text(node)
+
+    monkeypatch.setattr(ontology, "_is_text", counting)
+    labels = ", ".join(f'"zorble {number}"' for number in range(200))
+    assert len(rows(f":z1 rdfs:label {labels} .")) == 199
+    assert looked_at == 2 * 200, "for the main language, and for the best of them"
+
+
+def test_what_a_document_says_of_itself_has_its_name_and_none_of_a_folder_of_the_service() -> None:
+    assert rows('<> :eats "cod" . <a/b> :eats "eel" .') == ["| b | eats | eel |", "| zoo.ttl | eats | cod |"]
 
 
 def test_the_content_tells_the_syntax() -> None:
