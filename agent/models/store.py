@@ -5,6 +5,7 @@ source, and the files of its card.
 """
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,10 @@ from agent.settings import Settings
 from memory.file_locks import file_lock
 from memory.records.base import Digest, Record, digest_of
 
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""Of an added model."""
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+"""Of a model on a Hugging Face hub."""
 ORIGIN = "origin.json"
 IN_USE = "in-use"
 CARDS = Path(__file__).with_name("cards")

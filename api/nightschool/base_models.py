@@ -14,10 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.engines.child_process import die_with_parent
 from agent.errors import ModelError, ModelRefused, ModelTaskRunning, UnknownModel
-from agent.models.add_model import HUB_NAME, NAME
 from agent.models.card import ModelCard
 from agent.models.catalogue import shipped_catalogue
-from agent.models.store import ModelOrigin, ModelStore
+from agent.models.store import HUB_NAME, NAME, ModelOrigin, ModelStore
 from agent.models.task import BUSY, Action, ModelTask, current_task, stop_task
 from agent.settings import STUDIES, Settings
 from api.auth import CallerDep
