@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from agent.feedback.pair_sources import Evidence
 from agent.feedback.pairs import evaluation_prompts
 from agent.feedback.safety import safety_prompts
 from agent.models.card import read_questions, read_unknown
+from agent.nights.privacy import private_turns, without_private
 from memory.adapters.base import AdapterRegistry
 from memory.errors import CorruptRecord, UnknownInteraction, UnknownRun
 from memory.feedback.annotations import Annotations
@@ -34,7 +37,8 @@ async def read_evidence(
 ) -> Evidence:
     """The period's evidence of one domain, with older turns that its feedback is about.
 
-    Turns that quote documents which `access` may not read are left out.
+    Turns that quote documents which `access` may not read are left out, and private ones with the items made
+    of them; so are corrections in which users speak of themselves.
 
     Judgements and their items are read whole: by all of them it is known who is careless. Raises
     StoreUnavailable.
@@ -43,16 +47,20 @@ async def read_evidence(
     async for page in interactions.stream(since, until, domain=domain):
         turns |= {turn.id: turn for turn in page if access.may_quote(turn.citations)}
     given = await feedback.list(since, until)
-    for id in dict.fromkeys(each.interaction_id for each in given if each.interaction_id not in turns):
-        try:
-            turn = await interactions.get(id)
-        except UnknownInteraction:  # retention deleted it meanwhile
-            continue
-        if turn.domain == domain and access.may_quote(turn.citations):
-            turns[id] = turn
+    commented = [each.interaction_id for each in given if each.interaction_id not in turns]
+    older = await _turns(commented, interactions)
+    turns |= {turn.id: turn for turn in older if turn.domain == domain and access.may_quote(turn.citations)}
     judgements = await annotations.judgements()
     items = await annotations.of({judgement.item_id for judgement in judgements})
-    return Evidence(tuple(turns.values()), given, items, judgements)
+    annotated = [
+        item.interaction_id
+        for item in items
+        if item.domain == domain and item.interaction_id is not None and item.interaction_id not in turns
+    ]
+    looked_at = [*turns.values(), *await _turns(annotated, interactions)]
+    reports = await feedback.of(turn.id for turn in looked_at)
+    private = await asyncio.to_thread(private_turns, looked_at, reports)
+    return without_private(Evidence(tuple(turns.values()), given, items, judgements), private)
 
 
 async def evaluated_prompts(
@@ -75,3 +83,12 @@ async def evaluated_prompts(
         except (UnknownRun, CorruptRecord) as error:
             log.warning("the held-out questions of %s cannot be read: %s", digest[:12], error)
     return evaluation_prompts(texts)
+
+
+async def _turns(ids: Iterable[str], interactions: InteractionLog) -> list[Interaction]:
+    """The turns with these ids, without those that retention deleted meanwhile."""
+    found: list[Interaction] = []
+    for id in dict.fromkeys(ids):
+        with suppress(UnknownInteraction):
+            found.append(await interactions.get(id))
+    return found

@@ -113,6 +113,16 @@ async def test_a_sample_takes_turns_of_the_period_and_the_domain(
     assert (await sample(client, domain="bread")).json()["candidates"] == 0
 
 
+async def test_private_turns_reach_no_annotator(client: httpx.AsyncClient) -> None:
+    await ask(client, *QUESTIONS[:2], "I moved last week. Where do I live?")
+    turns = (await client.get("/v1/interactions")).raise_for_status().json()
+    reported = next(turn["id"] for turn in turns if turn["question"] == QUESTIONS[0])
+    report = {"interaction_id": reported, "reported": "This is private."}
+    (await client.post("/v1/feedback", json=report)).raise_for_status()
+    assert (await sample(client)).json()["candidates"] == 1
+    assert [item["messages"][-1]["content"] for item in await items(client)] == [QUESTIONS[1]]
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
