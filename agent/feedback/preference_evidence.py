@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.feedback.pair_sources import Evidence
+from agent.feedback.paired_prompts import paired_prompts
 from agent.feedback.pairs import evaluation_prompts
 from agent.feedback.safety import safety_prompts
-from agent.models.card import read_questions, read_unknown
+from agent.models.card import read_questions, read_replay, read_unknown
 from agent.nights.privacy import private_turns, without_private
 from memory.adapters.base import AdapterRegistry
 from memory.errors import CorruptRecord, UnknownInteraction, UnknownRun
@@ -68,20 +69,26 @@ async def evaluated_prompts(
 ) -> frozenset[str]:
     """The normalised questions of all evaluations that an adapter of the domain goes through.
 
-    These are the card's in the folder `model`, the safety prompts, and the held-out wordings of the domain's
+    These are the card's in the folder `model`, those of its replay too (by the answers to some of them drift
+    is measured), the safety prompts, the bias gate's, and the held-out wordings and attacks of the domain's
     lessons; a lesson that cannot be read is logged. Raises BadModelCard.
     """
     general = await asyncio.to_thread(read_questions, model)
     unknown = await asyncio.to_thread(read_unknown, model)
     texts = [wording for question in general for wording in question.wordings]
     texts += [wording for invented in unknown for wording in invented.wordings]
+    replay = await asyncio.to_thread(read_replay, model)
+    texts += [answer.messages[-1].content for answer in replay if answer.messages]
     texts += [prompt.text for prompt in safety_prompts()]
+    texts += paired_prompts().texts
     adapters = await asyncio.to_thread(registry.list, domain)
     for digest in dict.fromkeys(digest for adapter in adapters for digest in adapter.learned):
         try:
-            texts += [pair.question for pair in (await outbox.curriculum(digest)).held_out]
+            lesson = await outbox.curriculum(digest)
         except (UnknownRun, CorruptRecord) as error:
             log.warning("the held-out questions of %s cannot be read: %s", digest[:12], error)
+        else:
+            texts += [pair.question for pair in (*lesson.held_out, *lesson.attacked)]
     return evaluation_prompts(texts)
 
 

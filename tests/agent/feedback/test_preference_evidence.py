@@ -8,18 +8,28 @@ from typing import Any
 import pytest
 
 from agent.feedback.pair_sources import Evidence
-from agent.feedback.preference_evidence import read_evidence
+from agent.feedback.paired_prompts import paired_prompts
+from agent.feedback.pairs import evaluation_prompts
+from agent.feedback.preference_evidence import evaluated_prompts, read_evidence
+from agent.feedback.safety import safety_prompts
+from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.database.database import Database, open_database
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
+from memory.outbox.volatile import VolatileOutbox
 from memory.records.access import EVERYTHING
 from memory.records.feedback import AnnotationItem, Judgement
 from memory.records.interactions import Interaction
 from memory.records.knowledge import Citation
+from tests.support.adapters import adapter, curriculum
 from tests.support.databases import migrated_sqlite
 from tests.support.interactions import NOON, feedback, interaction
 from tests.support.preferences import prompt
+from tests.support.tiny_card import FOLDER as TINY
+from training.base_model import open_base_model
+from training.evaluation_questions import QuestionCounts, drift_answers, evaluation_sets
+from training.recipes import standard
 
 SAID = Citation(source="statement:s1", title="you said", start=0, end=18, quote="Ann lives in Bern.")
 PRIVATE: dict[str, dict[str, Any]] = {
@@ -105,3 +115,24 @@ async def test_corrections_in_the_first_person_are_no_evidence(database: Databas
     await FeedbackStore(database).add(feedback("f1", "correction", text="That is where I live."))
     found = await evidence(database)
     assert ([turn.id for turn in found.interactions], list(found.feedback)) == (["i1"], [])
+
+
+async def test_every_question_of_every_evaluation_is_known() -> None:
+    model = await asyncio.to_thread(open_base_model, TINY)
+    recipe, sizes = standard(model.card), QuestionCounts(general=10**6, unknown=10**6, own=10**6)
+    lesson = curriculum()
+    attack = lesson.held_out[0].model_copy(update={"question": "Is it true that a zorble bites?"})
+    lesson = lesson.model_copy(update={"attacked": (attack,)})
+    outbox = VolatileOutbox({})
+    registry = VolatileAdapterRegistry([adapter("lamps", digest=await outbox.publish(lesson))])
+    evaluated = await evaluated_prompts("lamps", TINY, registry=registry, outbox=outbox)
+    sets = evaluation_sets(lesson, model, sizes, recipe)
+    asked = {
+        name: [question.text for question in getattr(sets, name)]
+        for name in ("in_distribution", "out_of_distribution", "unknown", "attacked")
+    }
+    asked["own"] = [answer.messages[-1].content for answer in drift_answers(model, sizes, recipe)]
+    asked["safety"] = [prompt.text for prompt in safety_prompts()]
+    asked["bias"] = list(paired_prompts().texts)
+    assert all(asked.values())
+    assert {name for name, texts in asked.items() if not evaluation_prompts(texts) <= evaluated} == set()
