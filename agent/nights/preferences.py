@@ -5,7 +5,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from agent.feedback.pair_sources import OWN_ANSWERS, Candidate, Evidence, PairRules, standard_rules
+from agent.feedback.pair_sources import (
+    OWN_ANSWERS,
+    Candidate,
+    Evidence,
+    PairRules,
+    contributors,
+    standard_rules,
+)
 from agent.feedback.pairs import PairCounts, TooFewPairs, build_set
 from agent.grading import normalise
 from memory.language.counting import counted
@@ -99,7 +106,7 @@ def revision_pairs(
             source=revision.night_id,
             weight=rules.revision,
         )
-        yield Candidate(pair, turn.user)
+        yield Candidate(pair, contributors(turn))
 
 
 def scored_pairs(
@@ -131,7 +138,7 @@ def scored_pairs(
                 source=best.id,
                 weight=rules.score * apart / SCALE,
             )
-            yield Candidate(pair, worse.user)
+            yield Candidate(pair, contributors(best, worse))
 
 
 def _conversation(turn: Interaction) -> tuple[str, ...]:
