@@ -66,7 +66,7 @@ class SampleReply(BaseModel):
 
     batch: str
     candidates: int
-    """Interactions to draw from."""
+    """Interactions to draw from: of the newest MAX_CANDIDATES of the period, those that may be drawn."""
     duplicates: int
     """Near duplicates that were dropped."""
     drawn: int
