@@ -21,7 +21,7 @@ from memory.adapters.base import AdapterRegistry
 from memory.feedback.experiments import Experiments
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
-from memory.records.experiments import Experiment, ExperimentDecision
+from memory.records.experiments import Experiment, ExperimentDecision, Variant
 from memory.records.interactions import Interaction
 from memory.server.audit import AuditLog
 
@@ -71,10 +71,10 @@ class ExperimentChecks:
         if experiment.status != "running":
             return experiment, analysis
         decision = decide(experiment, analysis, self.clock())
+        if decision.action in ("checked", "alarm", "promoted"):
+            decision = await self._with_live_adapter(experiment, decision)
         if decision.action == "promoted":
             decision = await self._promote(experiment, decision)
-        elif decision.action in ("checked", "alarm"):
-            decision = await self._with_live_adapter(experiment, decision)
         if log_always or not _is_repetition(experiment, decision):
             try:
                 experiment = await self.experiments.append(experiment_id, decision)
@@ -83,7 +83,7 @@ class ExperimentChecks:
         return experiment, analysis
 
     async def _promote(self, experiment: Experiment, decision: ExperimentDecision) -> ExperimentDecision:
-        winner = next(variant for variant in experiment.variants if variant.name == decision.variant)
+        winner = _winner(experiment, decision)
         if winner.system_prompt is not None:
             # An adapter was tested together with the prompt, so it is not promoted without it.
             advice = "put its system prompt into your application" + (
@@ -106,17 +106,27 @@ class ExperimentChecks:
     async def _with_live_adapter(
         self, experiment: Experiment, decision: ExperimentDecision
     ) -> ExperimentDecision:
-        """Stops an experiment whose control has changed, because its figures mix two controls."""
+        """Stops an experiment whose control has changed, because its figures mix two controls.
+
+        A winner may be live already: a check promoted it and ended before it could log that.
+        """
         live = await asyncio.to_thread(self.registry.live, experiment.domain)
         name = live.name if live is not None else None
         before = experiment.log[0].figures.get("live")
-        if name == before:
+        expected = {before}
+        if decision.action == "promoted" and _winner(experiment, decision).system_prompt is None:
+            expected.add(_winner(experiment, decision).adapter)
+        if name in expected:
             return decision
         reason = (
             f"the live adapter of {experiment.domain} changed from {before or 'the base model'} to"
             f" {name or 'the base model'}: start a new experiment"
         )
-        return decision.model_copy(update={"action": "stopped", "reason": reason})
+        return decision.model_copy(update={"action": "stopped", "reason": reason, "variant": None})
+
+
+def _winner(experiment: Experiment, decision: ExperimentDecision) -> Variant:
+    return next(variant for variant in experiment.variants if variant.name == decision.variant)
 
 
 def _is_repetition(experiment: Experiment, decision: ExperimentDecision) -> bool:

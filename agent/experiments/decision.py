@@ -181,8 +181,9 @@ def _guardrail(
 def decide(experiment: Experiment, analysis: Analysis, now: datetime) -> ExperimentDecision:
     """The policy's decision on these figures: the next entry of the experiment's log.
 
-    `checked` and `alarm` let it run on. In this order: too few units; a guardrail that fails; a sample-ratio
-    mismatch; a goal that is reached; a goal that every variant misses; the end of the plan.
+    `checked` and `alarm` let it run on. In this order: a guardrail that fails; a sample-ratio mismatch; too
+    few units with a value for the goal; a goal that is reached; a goal that every variant misses; the end of
+    the plan. A roll-back, the alarm and the end of the plan count exposed units: harm waits for no ratings.
     """
     figures = decision_figures(analysis)
 
@@ -191,21 +192,29 @@ def decide(experiment: Experiment, analysis: Analysis, now: datetime) -> Experim
             at=now, action=action, by="policy", reason=reason, variant=variant, figures=figures
         )
 
-    if lacking := lacking_units(experiment, analysis):
-        reason = f"waiting for the minimum of {experiment.minimum} units with a value for {experiment.goal}"
-        return decided("checked", f"{reason}: {', '.join(lacking)}")
-    winners = [t for t in analysis.treatments if _reached(t) and not guardrail_problems(experiment, t)]
+    lacking = lacking_units(experiment, analysis)
+    winners = [
+        t
+        for t in analysis.treatments
+        if not lacking and _reached(t) and not guardrail_problems(experiment, t)
+    ]
     ended = analysis.units >= experiment.planned
-    failing = [(t, g) for t in analysis.treatments for g in t.guardrails if g.status == "fails"]
+    failing = _failing_guardrails(experiment, analysis)
     if failing and (analysis.mismatch or not winners):
         treatment, guardrail = failing[0]
         reason = f"{treatment.variant} is worse than the control by more than the margin: {guardrail.metric}"
         return decided("rolled_back", reason, treatment.variant)
-    if analysis.mismatch:
+    if analysis.mismatch and analysis.units >= experiment.minimum * len(analysis.variants):
         reason = "the units per variant do not match the shares (sample-ratio mismatch): find out why"
         if ended:
             return decided("stopped", f"{reason}; the planned units were reached without a usable result")
         return decided("alarm", f"{reason}; nothing is promoted")
+    if lacking:
+        names = ", ".join(lacking)
+        needed = f"the minimum of {experiment.minimum} units with a value for {experiment.goal}: {names}"
+        if ended:
+            return decided("stopped", f"the planned {experiment.planned} units were reached without {needed}")
+        return decided("checked", f"waiting for {needed}")
     if winners:
         best = max(winners, key=lambda treatment: treatment.goal.estimate if treatment.goal else 0.0)
         return decided("promoted", f"{best.variant} raises {experiment.goal}", best.variant)
@@ -223,7 +232,10 @@ def decide(experiment: Experiment, analysis: Analysis, now: datetime) -> Experim
 
 
 def lacking_units(experiment: Experiment, analysis: Analysis) -> dict[str, int]:
-    """How many units each variant lacks for a decision; variants that have enough are missing."""
+    """How many units with a value for the goal each variant lacks; variants that have enough are missing.
+
+    Nothing is promoted before.
+    """
     lacking: dict[str, int] = {}
     for variant in analysis.variants:
         measured = variant.metrics.get(experiment.goal)
@@ -231,6 +243,14 @@ def lacking_units(experiment: Experiment, analysis: Analysis) -> dict[str, int]:
         if units < experiment.minimum:
             lacking[variant.variant] = experiment.minimum - units
     return lacking
+
+
+def _failing_guardrails(experiment: Experiment, analysis: Analysis) -> list[tuple[VariantSummary, Guardrail]]:
+    """The guardrails that fail, of treatments that were shown to enough units, as the control was."""
+    if analysis.variants[0].units < experiment.minimum:
+        return []
+    shown = [treatment for treatment in analysis.treatments if treatment.units >= experiment.minimum]
+    return [(t, guardrail) for t in shown for guardrail in t.guardrails if guardrail.status == "fails"]
 
 
 def guardrail_problems(experiment: Experiment, treatment: VariantSummary) -> list[str]:

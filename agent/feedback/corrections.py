@@ -25,7 +25,8 @@ async def open_corrected_gap(
 ) -> Gap:
     """Adds the correction to the gap of its question, which is opened under `id` if there is none.
 
-    Nothing is trained on a correction: whoever learns the gap has to find a source for it. Safe to repeat.
+    Nothing is trained on a correction: whoever learns the gap has to find a source for it. A gap that was
+    dismissed keeps the correction and stays dismissed, which its status says. Safe to repeat.
     Raises StoreUnavailable.
     """
     assert feedback.text is not None, "a correction has a text"

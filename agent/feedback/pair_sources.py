@@ -34,7 +34,8 @@ class PairRules(Record):
     score: Share
     """Of two answers that a scorer rated nine points apart; of closer ones in proportion."""
     per_user: Share
-    """Largest share of all evidence that one user may contribute; each may contribute `least_per_user`."""
+    """Largest share of all evidence that one user may contribute, and as many pairs that are combined of it;
+    each may contribute `least_per_user`. See `contributors`."""
     least_per_user: int
     held_out: Share
     """Share of the prompts that are held out for evaluation, with all their pairs."""
@@ -72,10 +73,20 @@ class Evidence(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A pair with the user that it comes from (`Interaction.user`), if it comes from one."""
+    """A pair with the users that it comes from, if any are known; see `contributors`."""
 
     pair: PreferencePair
-    user: str | None = None
+    users: frozenset[str] = frozenset()
+
+
+def contributors(*turns: Interaction) -> frozenset[str]:
+    """The users of these turns, by whom their pairs are bounded.
+
+    All turns of an API key that names no users count as one user's, because one person may have sent them
+    all. Without authentication and without a named user, nobody is known, and nothing is bounded.
+    """
+    users = (turn.user or (f"key of {turn.owner}" if turn.owner is not None else None) for turn in turns)
+    return frozenset(user for user in users if user is not None)
 
 
 def candidates(
@@ -196,4 +207,4 @@ def _candidate(
     pair = PreferencePair(
         messages=messages, chosen=chosen, rejected=rejected, origin=origin, source=turn.id, weight=weight
     )
-    return Candidate(pair, turn.user)
+    return Candidate(pair, contributors(turn))

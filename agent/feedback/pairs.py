@@ -49,9 +49,12 @@ def build_set(
     dropped: Counter[str] = Counter()
     found = [*candidates(domain, evidence, rules, dropped, since=since, until=until), *further]
     found = _without_leaks(found, evaluated, dropped)
-    found = _bounded_per_user(found, rules, dropped)
+    most = max(rules.least_per_user, math.ceil(rules.per_user * len(found)))
+    found = _bounded_per_user(found, most, dropped)
     compared = _from_single_answers(found) if algorithm in ("dpo", "grpo") else ()
-    settled = settle([*found, *compared], dropped)
+    training = [*(each for each in found if each.pair.trains(algorithm)), *compared]
+    others = [each for each in found if not each.pair.trains(algorithm)]
+    settled = settle([*_bounded_per_user(training, most, dropped), *others], dropped)
     pairs = [pair for pair in settled if pair.trains(algorithm)]
     if len(pairs) < len(settled):
         dropped[f"lacks an answer that {algorithm} needs"] += len(settled) - len(pairs)
@@ -74,36 +77,35 @@ def _without_leaks(
     return clean
 
 
-def _bounded_per_user(found: Sequence[Candidate], rules: PairRules, dropped: Counter[str]) -> list[Candidate]:
-    """The candidates without those by which one user exceeds the share; the first ones stay."""
-    most = max(rules.least_per_user, math.ceil(rules.per_user * len(found)))
+def _bounded_per_user(found: Sequence[Candidate], most: int, dropped: Counter[str]) -> list[Candidate]:
+    """The candidates without those by which one user exceeds `most`; the first ones stay."""
     counts: Counter[str] = Counter()
     bounded = []
     for each in found:
-        if each.user is not None:
-            counts[each.user] += 1
-            if counts[each.user] > most:
-                dropped["one user gave too much of it"] += 1
-                continue
+        if any(counts[user] >= most for user in each.users):
+            dropped["one user gave too much of it"] += 1
+            continue
+        counts.update(each.users)
         bounded.append(each)
     return bounded
 
 
 def _from_single_answers(found: Sequence[Candidate]) -> Iterator[Candidate]:
-    """Each liked answer over each disliked one to the same conversation."""
-    liked: defaultdict[str, list[PreferencePair]] = defaultdict(list)
-    disliked: defaultdict[str, list[PreferencePair]] = defaultdict(list)
+    """Each liked answer over each disliked one to the same conversation; it comes from the users of both."""
+    liked: defaultdict[str, list[Candidate]] = defaultdict(list)
+    disliked: defaultdict[str, list[Candidate]] = defaultdict(list)
     for each in found:
         if each.pair.rejected is None:
-            liked[_conversation(each.pair)].append(each.pair)
+            liked[_conversation(each.pair)].append(each)
         elif each.pair.chosen is None:
-            disliked[_conversation(each.pair)].append(each.pair)
+            disliked[_conversation(each.pair)].append(each)
     for conversation, good in liked.items():
         for better in good:
             for worse in disliked.get(conversation, ()):
-                if _plain(better.chosen) != _plain(worse.rejected):
-                    weight = min(better.weight, worse.weight)
-                    yield Candidate(better.model_copy(update={"rejected": worse.rejected, "weight": weight}))
+                if _plain(better.pair.chosen) != _plain(worse.pair.rejected):
+                    weight = min(better.pair.weight, worse.pair.weight)
+                    values = {"rejected": worse.pair.rejected, "weight": weight}
+                    yield Candidate(better.pair.model_copy(update=values), better.users | worse.users)
 
 
 def settle(found: Sequence[Candidate], dropped: Counter[str]) -> list[PreferencePair]:

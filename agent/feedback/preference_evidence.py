@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from agent.feedback.pair_sources import Evidence
+from agent.feedback.paired_prompts import paired_prompts
 from agent.feedback.pairs import evaluation_prompts
 from agent.feedback.safety import safety_prompts
-from agent.models.card import read_questions, read_unknown
+from agent.models.card import read_questions, read_replay, read_unknown
+from agent.nights.privacy import private_turns, without_private
 from memory.adapters.base import AdapterRegistry
 from memory.errors import CorruptRecord, UnknownInteraction, UnknownRun
 from memory.feedback.annotations import Annotations
@@ -34,7 +38,8 @@ async def read_evidence(
 ) -> Evidence:
     """The period's evidence of one domain, with older turns that its feedback is about.
 
-    Turns that quote documents which `access` may not read are left out.
+    Turns that quote documents which `access` may not read are left out, and private ones with the items made
+    of them; so are corrections in which users speak of themselves.
 
     Judgements and their items are read whole: by all of them it is known who is careless. Raises
     StoreUnavailable.
@@ -43,16 +48,20 @@ async def read_evidence(
     async for page in interactions.stream(since, until, domain=domain):
         turns |= {turn.id: turn for turn in page if access.may_quote(turn.citations)}
     given = await feedback.list(since, until)
-    for id in dict.fromkeys(each.interaction_id for each in given if each.interaction_id not in turns):
-        try:
-            turn = await interactions.get(id)
-        except UnknownInteraction:  # retention deleted it meanwhile
-            continue
-        if turn.domain == domain and access.may_quote(turn.citations):
-            turns[id] = turn
+    commented = [each.interaction_id for each in given if each.interaction_id not in turns]
+    older = await _turns(commented, interactions)
+    turns |= {turn.id: turn for turn in older if turn.domain == domain and access.may_quote(turn.citations)}
     judgements = await annotations.judgements()
     items = await annotations.of({judgement.item_id for judgement in judgements})
-    return Evidence(tuple(turns.values()), given, items, judgements)
+    annotated = [
+        item.interaction_id
+        for item in items
+        if item.domain == domain and item.interaction_id is not None and item.interaction_id not in turns
+    ]
+    looked_at = [*turns.values(), *await _turns(annotated, interactions)]
+    reports = await feedback.of(turn.id for turn in looked_at)
+    private = await asyncio.to_thread(private_turns, looked_at, reports)
+    return without_private(Evidence(tuple(turns.values()), given, items, judgements), private)
 
 
 async def evaluated_prompts(
@@ -60,18 +69,33 @@ async def evaluated_prompts(
 ) -> frozenset[str]:
     """The normalised questions of all evaluations that an adapter of the domain goes through.
 
-    These are the card's in the folder `model`, the safety prompts, and the held-out wordings of the domain's
+    These are the card's in the folder `model`, those of its replay too (by the answers to some of them drift
+    is measured), the safety prompts, the bias gate's, and the held-out wordings and attacks of the domain's
     lessons; a lesson that cannot be read is logged. Raises BadModelCard.
     """
     general = await asyncio.to_thread(read_questions, model)
     unknown = await asyncio.to_thread(read_unknown, model)
     texts = [wording for question in general for wording in question.wordings]
     texts += [wording for invented in unknown for wording in invented.wordings]
+    replay = await asyncio.to_thread(read_replay, model)
+    texts += [answer.messages[-1].content for answer in replay if answer.messages]
     texts += [prompt.text for prompt in safety_prompts()]
+    texts += paired_prompts().texts
     adapters = await asyncio.to_thread(registry.list, domain)
     for digest in dict.fromkeys(digest for adapter in adapters for digest in adapter.learned):
         try:
-            texts += [pair.question for pair in (await outbox.curriculum(digest)).held_out]
+            lesson = await outbox.curriculum(digest)
         except (UnknownRun, CorruptRecord) as error:
             log.warning("the held-out questions of %s cannot be read: %s", digest[:12], error)
+        else:
+            texts += [pair.question for pair in (*lesson.held_out, *lesson.attacked)]
     return evaluation_prompts(texts)
+
+
+async def _turns(ids: Iterable[str], interactions: InteractionLog) -> list[Interaction]:
+    """The turns with these ids, without those that retention deleted meanwhile."""
+    found: list[Interaction] = []
+    for id in dict.fromkeys(ids):
+        with suppress(UnknownInteraction):
+            found.append(await interactions.get(id))
+    return found

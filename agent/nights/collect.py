@@ -1,18 +1,17 @@
 """Collects the turns that a night goes over: the newest of its period, without those it must not use."""
 
-import re
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from agent.feedback.pair_sources import Evidence
+from agent.nights.privacy import reported_as_private
 from memory.errors import UnknownInteraction
-from memory.feedback.feedback import FeedbackStore, latest
+from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.records.access import Access
 from memory.records.base import Record
-from memory.records.feedback import Feedback
 from memory.records.interactions import Interaction
 from memory.records.nights import Night
 
@@ -23,8 +22,6 @@ EMPTY = "no question or no answer"
 OVER_LIMIT = "older than the newest that are gone over"
 LONGEST_GAP = timedelta(days=7)
 """Longer times between nights are not made up for: the first night after them goes over a day."""
-_PRIVATE_WORDS = re.compile(r"\b(?:private|privacy|personal|confidential|secret)\b", re.IGNORECASE)
-"""Words in the reason of a report that ask not to use the turn."""
 
 
 class Collected(Record):
@@ -62,7 +59,7 @@ async def collect(log: InteractionLog, feedback: FeedbackStore, night: Night, ac
     usable = 0
     left_out: Counter[str] = Counter()
     async for page in log.stream(night.since, night.until, domain=night.domain):
-        reported = _reported_as_private(await feedback.of(turn.id for turn in page))
+        reported = reported_as_private(await feedback.of(turn.id for turn in page))
         for turn in page:
             reason = _why_not(turn, night, reported, access)
             if reason is None:
@@ -102,7 +99,7 @@ async def usable_evidence(
         if item.interaction_id is not None and item.interaction_id not in turns:
             with suppress(UnknownInteraction):  # it was deleted meanwhile
                 turns[item.interaction_id] = await log.get(item.interaction_id)
-    reported = _reported_as_private(await feedback.of(turns))
+    reported = reported_as_private(await feedback.of(turns))
     left_out = {
         turn.id
         for turn in turns.values()
@@ -134,8 +131,3 @@ def _why_not(turn: Interaction, night: Night, reported: frozenset[str], access: 
     if not access.may_quote(turn.citations):
         return NOT_SHARED
     return None if turn.question.strip() and turn.answer.strip() else EMPTY
-
-
-def _reported_as_private(feedback: Iterable[Feedback]) -> frozenset[str]:
-    reports = [each for each in latest(feedback) if each.kind == "reported" and each.value != 0]
-    return frozenset(each.interaction_id for each in reports if _PRIVATE_WORDS.search(each.text or ""))

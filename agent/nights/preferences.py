@@ -5,10 +5,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from agent.feedback.pair_sources import OWN_ANSWERS, Candidate, Evidence, PairRules, standard_rules
+from agent.feedback.pair_sources import (
+    OWN_ANSWERS,
+    Candidate,
+    Evidence,
+    PairRules,
+    contributors,
+    standard_rules,
+)
 from agent.feedback.pairs import PairCounts, TooFewPairs, build_set
 from agent.grading import normalise
-from agent.nights.privacy import is_personal, speaks_of_user
 from memory.language.counting import counted
 from memory.records.base import Domain
 from memory.records.feedback import Algorithm, PreferencePair, PreferenceSet
@@ -48,11 +54,11 @@ def night_preferences(
 ) -> NightPreferences:
     """The set of the domain's improved revisions and of the period's feedback and annotation.
 
-    `evidence` needs the revisions' turns; see `agent.feedback.preference_evidence`, also for `evaluated`.
-    What concerns a user alone is left out, such as a correction of where they live.
+    `evidence` needs the revisions' turns, and is without what concerns a user alone; see
+    `agent.feedback.preference_evidence`, also for `evaluated`.
     `scores`, by interaction, matter to GRPO alone, whose reward model learns from them as well.
     """
-    rules, evidence = rules or standard_rules(), without_personal(evidence)
+    rules = rules or standard_rules()
     turns = [turn for turn in evidence.interactions if turn.domain == domain]
     further = list(revision_pairs([each for each in revisions if each.domain == domain], turns, rules))
     if algorithm == "grpo" and scores:
@@ -74,21 +80,6 @@ def night_preferences(
     origins = ", ".join(f"{count} by {origin}" for origin, count in sorted(counts.by_origin.items()))
     pairs = counted(sum(counts.by_origin.values()), "pair")
     return NightPreferences(preferences, counts, f"{pairs}: {origins}")
-
-
-def without_personal(evidence: Evidence) -> Evidence:
-    """The evidence without turns about users, and without corrections in the first person."""
-    personal = {turn.id for turn in evidence.interactions if is_personal(turn)}
-    return Evidence(
-        interactions=[turn for turn in evidence.interactions if turn.id not in personal],
-        feedback=[
-            each
-            for each in evidence.feedback
-            if not (each.kind == "correction" and speaks_of_user(each.text or ""))
-        ],
-        items=[item for item in evidence.items if item.interaction_id not in personal],
-        judgements=evidence.judgements,
-    )
 
 
 def revision_pairs(
@@ -115,7 +106,7 @@ def revision_pairs(
             source=revision.night_id,
             weight=rules.revision,
         )
-        yield Candidate(pair, turn.user)
+        yield Candidate(pair, contributors(turn))
 
 
 def scored_pairs(
@@ -147,7 +138,7 @@ def scored_pairs(
                 source=best.id,
                 weight=rules.score * apart / SCALE,
             )
-            yield Candidate(pair, worse.user)
+            yield Candidate(pair, contributors(best, worse))
 
 
 def _conversation(turn: Interaction) -> tuple[str, ...]:

@@ -38,4 +38,5 @@ def feedback(
     kinds = ", ".join(each["kind"] for each in reply["feedback"])
     console().print(f"Stored on {reply['interaction_id']}: {kinds}.", markup=False)
     if reply["gap_id"] is not None:
-        console().print(f"The correction is kept with gap {reply['gap_id']}.", markup=False)
+        dismissed = ", which was dismissed and stays so" if reply["gap_status"] == "dismissed" else ""
+        console().print(f"The correction is kept with gap {reply['gap_id']}{dismissed}.", markup=False)

@@ -1,5 +1,6 @@
 """`nightschool week`: the steps from feedback to a better adapter, and which of them are due now."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -15,6 +16,7 @@ Json = Mapping[str, Any]
 PAGE = 1000
 MAX_TURNS = 10_000
 """Turns that are counted at most."""
+FIRST_DAY = "1970-01-01"
 
 
 class Step(NamedTuple):
@@ -37,7 +39,7 @@ class Standing(NamedTuple):
     """Turns since then; MAX_TURNS if there are at least as many."""
     open_items: int
     judged: int
-    """Judgements of items since then."""
+    """Judgements since then, of items drawn at any time."""
     untrained: tuple[str, ...]
     """Digests of preference sets that were never submitted, or whose training failed, newest first."""
     training: tuple[str, ...]
@@ -46,8 +48,8 @@ class Standing(NamedTuple):
     """Adapters trained on preferences that passed their gates and are not live, newest first."""
     rejected: str | None
     """The newest adapter trained on preferences, if it failed a gate."""
-    experiment: Json | None
-    """The domain's newest experiment."""
+    experiments: Sequence[Json]
+    """The domain's experiments, newest first."""
     live: str | None
 
 
@@ -120,11 +122,11 @@ def _evaluate(found: Standing) -> Step:
 
 
 def _experiment(found: Standing) -> Step:
-    running = found.experiment is not None and found.experiment["status"] == "running"
-    if found.experiment is not None and running:
-        state = f"{found.experiment['name']} is running"
-        return Step("ab", True, state, f"nightschool ab status {found.experiment['id']}")
-    name = next((each for each in found.candidates if not _was_tried(found.experiment, each)), None)
+    running = next((each for each in found.experiments if each["status"] == "running"), None)
+    if running is not None:
+        return Step("ab", True, f"{running['name']} is running", f"nightschool ab status {running['id']}")
+    tried = {name for experiment in found.experiments for name in _adapters(experiment)}
+    name = next((each for each in found.candidates if each not in tried), None)
     if name is None:
         return Step("ab", False, "no adapter to try", "nightschool ab status")
     command = f"nightschool ab start {found.domain} --variant candidate={name}"
@@ -133,10 +135,10 @@ def _experiment(found: Standing) -> Step:
 
 def _deploy(found: Standing) -> Step:
     """A winner is promoted by its experiment; what is left is an experiment that ended without one."""
-    ended = found.experiment
+    ended = found.experiments[0] if found.experiments else None
     state = f"{found.live or 'the base model'} is live"
     if ended is not None and ended["status"] == "stopped":
-        tried = [name for name in found.candidates if _was_tried(ended, name)]
+        tried = [name for name in found.candidates if name in _adapters(ended)]
         if tried:
             return Step(
                 "deploy",
@@ -147,8 +149,8 @@ def _deploy(found: Standing) -> Step:
     return Step("deploy", False, state, f"nightschool adapters rollback {found.domain}")
 
 
-def _was_tried(experiment: Json | None, adapter: str) -> bool:
-    return experiment is not None and any(v["adapter"] == adapter for v in experiment["variants"])
+def _adapters(experiment: Json) -> frozenset[str | None]:
+    return frozenset(variant["adapter"] for variant in experiment["variants"])
 
 
 def standing(client: "Client", domain: str) -> Standing:
@@ -158,7 +160,7 @@ def standing(client: "Client", domain: str) -> Standing:
     since = max(ends) if ends else None
     adapters = [each for each in client.get("/v1/adapters", domain=domain) if each["preferences"]]
     adapters.sort(key=lambda each: -each["version"])
-    experiments = client.get("/v1/experiments", domain=domain, limit=1)
+    experiments = client.get("/v1/experiments", domain=domain, limit=PAGE)
     items = client.get("/v1/annotation/items", domain=domain, status="open", limit=PAGE)["items"]
     live = [each["name"] for each in client.get("/v1/adapters", domain=domain) if each["status"] == "live"]
     return Standing(
@@ -171,7 +173,7 @@ def standing(client: "Client", domain: str) -> Standing:
         training=tuple(each["digest"] for each in sets if each["training"] == "running"),
         candidates=tuple(each["name"] for each in adapters if each["status"] == "candidate"),
         rejected=adapters[0]["name"] if adapters and adapters[0]["status"] == "rejected" else None,
-        experiment=experiments[0] if experiments else None,
+        experiments=experiments,
         live=live[0] if live else None,
     )
 
@@ -190,6 +192,9 @@ def _turns(client: "Client", domain: str, since: str | None) -> int:
 
 
 def _judged(client: "Client", domain: str, since: str | None) -> int:
-    """Closed items of batches that were drawn since then."""
-    items = client.get("/v1/annotation/items", domain=domain, status="done", limit=PAGE)["items"]
-    return sum(since is None or item["created_at"] >= since for item in items)
+    """Judgements since then, without skips; only a period leaves out the items that nobody judged."""
+    export = client.download(
+        "/v1/annotation/export", format="argilla", domain=domain, since=since or FIRST_DAY
+    )
+    chosen = [each for record in json.loads(export) for each in record["responses"].get("preference", ())]
+    return sum(each["value"] != "skip" for each in chosen)

@@ -58,5 +58,7 @@ def citation_label(number: int, citation: Json) -> str:
 def stored_words(reply: Json) -> str:
     """What became of feedback."""
     kinds = ", ".join(each["kind"] for each in reply["feedback"])
-    kept = f" The correction is kept with gap {reply['gap_id']}." if reply["gap_id"] is not None else ""
+    dismissed = ", which was dismissed and stays so" if reply["gap_status"] == "dismissed" else ""
+    gap = reply["gap_id"]
+    kept = f" The correction is kept with gap {gap}{dismissed}." if gap is not None else ""
     return f"Stored: {kinds}.{kept}"

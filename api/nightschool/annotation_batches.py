@@ -15,6 +15,7 @@ from agent.feedback.annotation_files import FileFormat, export_file, import_file
 from agent.feedback.batches import make_batch
 from agent.feedback.implicit import implicit_scores, seed_weights
 from agent.feedback.sampling import Sample, draw_sample
+from agent.nights.privacy import private_turns
 from api.compose import Service, ServiceDep
 from api.disconnect import cancel_on_disconnect
 from api.errors import openai_errors
@@ -66,7 +67,7 @@ class SampleReply(BaseModel):
 
     batch: str
     candidates: int
-    """Interactions to draw from."""
+    """Interactions to draw from: of the newest MAX_CANDIDATES of the period, those that may be drawn."""
     duplicates: int
     """Near duplicates that were dropped."""
     drawn: int
@@ -264,7 +265,7 @@ async def _sample(request: SampleRequest, service: Service) -> SampleReply:
 async def _draw(service: Service, request: SampleRequest, domain: str | None, seed: int) -> Sample:
     """Draws from the latest interactions of the period; earlier ones only make topics known.
 
-    Those that quote private documents are left out: annotators of all owners see the items.
+    Those that are private, or quote private documents, are left out: annotators of all owners see the items.
     """
     runtime = service.runtime
     log, since = runtime.interactions, request.since
@@ -279,6 +280,8 @@ async def _draw(service: Service, request: SampleRequest, domain: str | None, se
         if turn.answer.strip() and access.shared(turn.domain).may_quote(turn.citations)
     ]
     feedback = latest(await service.runtime.feedback.of(turn.id for turn in turns))
+    private = await asyncio.to_thread(private_turns, turns, feedback)
+    turns = [turn for turn in turns if turn.id not in private]
     exclude = await service.runtime.annotations.interaction_ids() | {turn.id for turn in earlier}
     return await asyncio.to_thread(
         lambda: draw_sample(

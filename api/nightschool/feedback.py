@@ -16,7 +16,7 @@ from api.openai.replies import turn_id_of
 from graphs.turn_log import scrubbed
 from memory.errors import UnknownInteraction
 from memory.records.feedback import Feedback, FeedbackKind
-from memory.records.interactions import Interaction
+from memory.records.interactions import Gap, GapStatus, Interaction
 
 router = APIRouter(tags=["feedback"], dependencies=[Depends(reject_nul)])
 
@@ -83,6 +83,8 @@ class FeedbackReply(BaseModel):
     feedback: tuple[Feedback, ...]
     gap_id: str | None
     """The gap that the correction is kept with; null without a correction."""
+    gap_status: GapStatus | None
+    """Null without a correction. `dismissed`: a person decided not to learn the gap, and it stays so."""
 
 
 @router.post(
@@ -119,14 +121,18 @@ async def give_feedback(
     stored = await service.runtime.feedback.add(*given)
     if {each.id for each in stored}.isdisjoint(each.id for each in given):
         response.status_code = 200
-    gap_id = None
+    gap: Gap | None = None
     for each in stored:
         if each.kind == "correction":  # also one that is repeated, as the first attempt may not have got here
             gap = await open_corrected_gap(
                 interaction, each, database=runtime.database, id=runtime.new_id(), now=now
             )
-            gap_id = gap.id
-    return FeedbackReply(interaction_id=interaction_id, feedback=stored, gap_id=gap_id)
+    return FeedbackReply(
+        interaction_id=interaction_id,
+        feedback=stored,
+        gap_id=gap.id if gap else None,
+        gap_status=gap.status if gap else None,
+    )
 
 
 def _require_kept(interaction: Interaction, service: Service, now: datetime) -> None:

@@ -60,7 +60,7 @@ class Experiment(Record):
     holdout: Share = 0.05
     """Share of all units that never see a variant other than the control, and are not compared."""
     minimum: int = Field(200, ge=2)
-    """Units per variant before any decision."""
+    """Units per variant before a roll-back, and with a value for the goal before a promotion."""
     planned: int = Field(2000, ge=1)
     """Units in all variants for which the confidence sequences are tightest."""
     alpha: float = Field(0.05, gt=0, lt=0.5)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.chat.routing import Route, Routes
 from agent.engines.scripted import ScriptedEngine
-from agent.models.card import QUESTIONS, UNKNOWN
+from agent.models.card import QUESTIONS, REPLAY, UNKNOWN
 from graphs import night_attacks
 from graphs.server.executor import Executor, open_executor
 from graphs.server.night_runs import end_lost_nights
@@ -156,7 +156,7 @@ async def open_runtime(home: Path, stop: Stop) -> Runtime:
     model = home / "model"
     if not model.exists():
         model_folder(model)
-        for name in (QUESTIONS, UNKNOWN):
+        for name in (QUESTIONS, UNKNOWN, REPLAY):
             (model / name).write_text("")
     registry = VolatileAdapterRegistry([TRAINED])
     database = await open_database(f"sqlite:///{home / 'nightschool.db'}")

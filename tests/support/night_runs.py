@@ -10,7 +10,7 @@ from typing import Any
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.chat.routing import Routes
-from agent.models.card import QUESTIONS, UNKNOWN
+from agent.models.card import QUESTIONS, REPLAY, UNKNOWN
 from graphs.night import build
 from graphs.state import Runtime
 from memory.adapters.volatile import VolatileAdapterRegistry
@@ -100,7 +100,7 @@ async def night_runtime(runtime: Runtime, folder: Path, clock: Any) -> Runtime:
     path, numbers = folder / "nightschool.db", count(1)
     await asyncio.to_thread(path.write_bytes, await asyncio.to_thread(migrated_sqlite))
     model = await asyncio.to_thread(model_folder, folder / "model")
-    for name in (QUESTIONS, UNKNOWN):
+    for name in (QUESTIONS, UNKNOWN, REPLAY):
         (model / name).write_text("")
     passage, facts = rust()
     episodic, semantic = VolatileEpisodicMemory(HashingEmbedder()), VolatileSemanticMemory()

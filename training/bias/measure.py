@@ -6,10 +6,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.engines.base import ContinuationScorer
+from agent.feedback.paired_prompts import PairedPrompts, paired_prompts
 from memory.outbox.files import write_atomically
 from memory.records.base import Digest, Record
 from memory.records.evaluations import BiasScore
-from training.bias.prompts import PairedPrompts, paired_prompts
 from training.bias.widening import widening
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats  # type: ignore[import-untyped]  # ships no types
 
+from agent.feedback.paired_prompts import PairedPrompts
 from memory.records.evaluations import BiasScore, GroupGap
-from training.bias.prompts import PairedPrompts
 
 Scores = Sequence[Sequence[float]]
 """By prompt (in the order of `PairedPrompts.texts`), then by continuation, in nats."""

@@ -1,6 +1,7 @@
 """The policy promotes what wins, rolls back what harms, and otherwise waits, for a stated reason."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,14 +46,57 @@ def test_a_variant_that_raises_the_goal_is_promoted() -> None:
 
 
 def test_below_the_minimum_nothing_is_decided_however_good_it_looks() -> None:
-    decision = decided(two(variant(150, 1, goal=5.0)))
+    decision = decided(two(variant(150, 1, goal=5.0), variant(150)))
     assert decision.action == "checked"
-    assert decision.reason == "waiting for the minimum of 200 units with a value for engagement: b"
+    assert decision.reason == "waiting for the minimum of 200 units with a value for engagement: control, b"
+
+
+def rarely_rated(seed: int = 0, **rates: float) -> VariantMetrics:
+    """A variant of which 5% of the units rated a turn."""
+    measured = variant(seed=seed, **rates)
+    rated: dict[Metric, Any] = {"rating": np.full(UNITS // 20, 4.0)}
+    return replace(measured, units={**measured.units, **rated})
+
+
+@pytest.mark.parametrize("metric", MARGINS)
+def test_harm_is_rolled_back_while_few_units_have_a_value_for_the_goal(metric: Metric) -> None:
+    running = experiment(planned=4000, goal="rating")
+    harmful = two(rarely_rated(1, **{metric: 0.5}), rarely_rated())
+    assert decided(two(rarely_rated(1), rarely_rated()), running).action == "checked"
+    decision = decided(harmful, running)
+    assert (decision.action, decision.variant) == ("rolled_back", "b")
+
+
+def test_below_the_minimum_of_exposed_units_nothing_is_rolled_back() -> None:
+    assert decided(two(variant(150, 1, reports=0.9), variant(150))).action == "checked"
+
+
+def test_the_plan_ends_although_few_units_have_a_value_for_the_goal() -> None:
+    decision = decided(two(rarely_rated(1), rarely_rated()), experiment(planned=2000, goal="rating"))
+    assert decision.action == "stopped"
+    assert decision.reason == (
+        "the planned 2000 units were reached without the minimum of 200 units with a value for rating:"
+        " control, b"
+    )
+
+
+def test_a_variant_that_nobody_is_shown_raises_the_alarm() -> None:
+    nothing = VariantMetrics(turns=0, fallback=0.0, units={}, latency={})
+    unseen = two(nothing, variant(5000))
+    running = experiment(planned=9000)
+    assert decided(unseen, running, {CONTROL: 5000, "b": 0}).action == "alarm"
+    assert decided(unseen, experiment(planned=4000), {CONTROL: 5000, "b": 0}).action == "stopped"
+
+
+def test_a_few_units_raise_no_alarm_however_they_are_divided() -> None:
+    assert decided(two(variant(2, 1), variant(40)), exposures={CONTROL: 40, "b": 2}).action == "checked"
 
 
 def test_units_without_a_value_for_the_goal_do_not_count_towards_the_minimum() -> None:
     rated = variant(seed=1, goal=0.5)
-    assert decided(two(rated), experiment(goal="rating")).reason.startswith("waiting for the minimum")
+    assert decided(two(rated), experiment(planned=4000, goal="rating")).reason.startswith(
+        "waiting for the minimum"
+    )
 
 
 def test_no_difference_is_undecided_until_the_plan_ends_it() -> None:

@@ -227,6 +227,38 @@ def test_one_user_contributes_a_bounded_share() -> None:
     assert counts.dropped["one user gave too much of it"] == 50
 
 
+@pytest.mark.parametrize("algorithm", ["dpo", "grpo", "kto", "sft"])
+@pytest.mark.parametrize("questions", [1, 25])
+def test_one_user_contributes_a_bounded_share_of_combined_pairs_too(
+    algorithm: Algorithm, questions: int
+) -> None:
+    turns = [turn(n, f"And {n % questions}?", f"Answer {n}.", unit="loud") for n in range(50)]
+    votes = [said(each, "vote", 1 if n // questions % 2 else -1) for n, each in enumerate(turns)]
+    others = annotated(10)
+    made, _ = built(Evidence(turns, votes, others.items, others.judgements), algorithm=algorithm)
+    loud = [pair for pair in (*made.pairs, *made.held_out) if pair.origin == "vote"]
+    assert len(loud) <= RULES.least_per_user
+
+
+def test_one_user_is_bounded_in_pairs_combined_with_the_votes_of_others() -> None:
+    mine = [turn(n, "Hi?", f"Answer {n}.", unit="loud") for n in range(5)]
+    theirs = [turn(n, "Hi?", f"Answer {n}.") for n in range(5, 25)]
+    votes = [*(said(each, "vote", -1) for each in mine), *(said(each, "vote", 1) for each in theirs)]
+    others = annotated(10)
+    _, counts = built(Evidence([*mine, *theirs], votes, others.items, others.judgements))
+    assert counts.by_origin["vote"] == RULES.least_per_user
+
+
+def test_turns_of_a_key_that_names_no_users_count_as_one_users() -> None:
+    turns = [turn(n, unit=None, owner=owner) for n, owner in enumerate(["ann"] * 30 + ["bob"] * 30)]
+    votes = [said(each, "vote", 1) for each in turns]
+    made, _ = built(Evidence(turns, votes), algorithm="sft")
+    assert len(made.pairs) + len(made.held_out) == 2 * RULES.least_per_user
+    unknown = [each.model_copy(update={"owner": None}) for each in turns]
+    made, _ = built(Evidence(unknown, votes), algorithm="sft")
+    assert len(made.pairs) + len(made.held_out) == 60
+
+
 def test_no_prompt_of_an_evaluation_is_ever_trained() -> None:
     evaluated = evaluation_prompts(["what of THING 3"])
     made, counts = built(annotated(10), evaluated=evaluated)

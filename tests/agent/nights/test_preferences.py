@@ -58,10 +58,10 @@ REVISIONS = [revision(i) for i in range(12)]
 
 
 def test_an_improved_answer_is_preferred_to_the_one_that_it_replaces() -> None:
-    ((pair, unit),) = revision_pairs(REVISIONS[:1], TURNS, RULES)
+    ((pair, users),) = revision_pairs(REVISIONS[:1], TURNS, RULES)
     assert (pair.chosen, pair.rejected) == ("Part 0 filters the water.", "It hums 0.")
     assert (pair.origin, pair.source, pair.weight) == ("revision", "n1", 0.8)
-    assert unit == "u0"
+    assert users == {"u0"}
 
 
 def test_a_revision_that_is_not_improved_gives_no_pair() -> None:
@@ -124,10 +124,10 @@ def asked_again(*answers: str, **fields: Any) -> list[Interaction]:
 def test_answers_at_least_two_points_apart_become_a_pair_weighted_by_the_distance() -> None:
     turns = asked_again("Use the lever.", "Shout.", "Pull it.")
     scores = {"i0": score("i0", 9), "i1": score("i1", 4.5), "i2": score("i2", 7.5)}
-    ((pair, unit),) = scored_pairs(turns, scores, RULES)
+    ((pair, users),) = scored_pairs(turns, scores, RULES)
     assert (pair.chosen, pair.rejected, pair.origin) == ("Use the lever.", "Shout.", "score")
     assert pair.weight == RULES.score * 4.5 / 9
-    assert unit == "u1"
+    assert users == {"u0", "u1"}
 
 
 def test_answers_in_the_words_of_the_service_are_not_compared() -> None:

@@ -105,13 +105,15 @@ def test_feedback_is_sent_as_it_was_said(options: tuple[str, ...], body: dict[st
         sent.append(await request.json())
         stored = [{"kind": kind} for kind in body]
         gap_id = "g1" if "correction" in body else None
-        return JSONResponse({"interaction_id": "i1", "feedback": stored, "gap_id": gap_id}, status_code=201)
+        kept = {"gap_id": gap_id, "gap_status": "dismissed" if gap_id else None}
+        return JSONResponse({"interaction_id": "i1", "feedback": stored, **kept}, status_code=201)
 
     with stub([Route("/v1/feedback", storing, methods=["POST"])]) as port:
         said = run("feedback", "i1", *options, port=port)
     assert sent == [{"interaction_id": "i1", **body}]
     assert said.stdout.startswith("Stored on i1: ")
-    assert ("gap g1" in said.stdout) == ("correction" in body)
+    kept = "The correction is kept with gap g1, which was dismissed and stays so."
+    assert (kept in " ".join(said.stdout.split())) == ("correction" in body)
 
 
 @pytest.mark.parametrize("options", [(), ("--rating", "6")], ids=str)

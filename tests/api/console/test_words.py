@@ -51,5 +51,8 @@ def test_a_long_quotation_is_shortened_in_the_list_of_sources() -> None:
 
 
 def test_feedback_names_the_gap_that_keeps_a_correction() -> None:
-    reply = {"feedback": [{"kind": "vote"}, {"kind": "correction"}], "gap_id": "g1"}
-    assert stored_words(reply) == "Stored: vote, correction. The correction is kept with gap g1."
+    given = [{"kind": "vote"}, {"kind": "correction"}]
+    reply = {"feedback": given, "gap_id": "g1", "gap_status": "open"}
+    kept = "Stored: vote, correction. The correction is kept with gap g1"
+    assert stored_words(reply) == f"{kept}."
+    assert stored_words(reply | {"gap_status": "dismissed"}) == f"{kept}, which was dismissed and stays so."

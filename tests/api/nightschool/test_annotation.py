@@ -1,15 +1,18 @@
 """Annotation over HTTP: annotators see what they need and no more, and operators see all."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from agent.engines.scripted import Line
+from api.nightschool import annotation_batches
 from graphs.state import Runtime
 from memory.feedback.annotations import LEASE, Annotations
 from memory.server.keys import ApiKeys, Scope
@@ -18,6 +21,7 @@ from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, Clock
 from tests.support.engines import VaryingEngine
 
 Key = Callable[[str, Scope], Awaitable[dict[str, str]]]
+ROOT = Path(__file__).parents[3]
 QUESTIONS = [f"What is a {name}?" for name in ("lemur", "glacier", "sonnet", "turbine", "ledger", "violin")]
 
 
@@ -111,6 +115,29 @@ async def test_a_sample_takes_turns_of_the_period_and_the_domain(
     assert (await sample(client, since=since)).json()["candidates"] == 1
     assert (await sample(client, until=since)).json()["candidates"] == 1
     assert (await sample(client, domain="bread")).json()["candidates"] == 0
+
+
+async def test_of_too_many_turns_the_newest_are_drawn_from_as_the_guide_says(
+    client: httpx.AsyncClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = await asyncio.to_thread((ROOT / "docs/guides/feedback.md").read_text, encoding="utf-8")
+    assert f"draws from the newest {annotation_batches.MAX_CANDIDATES:,} turns" in guide
+    monkeypatch.setattr(annotation_batches, "MAX_CANDIDATES", 2)
+    for question in QUESTIONS[:3]:
+        await ask(client, question)
+        clock.advance(60)
+    assert (await sample(client)).json()["candidates"] == 2
+    assert {item["messages"][-1]["content"] for item in await items(client)} == set(QUESTIONS[1:3])
+
+
+async def test_private_turns_reach_no_annotator(client: httpx.AsyncClient) -> None:
+    await ask(client, *QUESTIONS[:2], "I moved last week. Where do I live?")
+    turns = (await client.get("/v1/interactions")).raise_for_status().json()
+    reported = next(turn["id"] for turn in turns if turn["question"] == QUESTIONS[0])
+    report = {"interaction_id": reported, "reported": "This is private."}
+    (await client.post("/v1/feedback", json=report)).raise_for_status()
+    assert (await sample(client)).json()["candidates"] == 1
+    assert [item["messages"][-1]["content"] for item in await items(client)] == [QUESTIONS[1]]
 
 
 @pytest.mark.parametrize(

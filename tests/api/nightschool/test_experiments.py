@@ -286,6 +286,38 @@ async def test_an_experiment_ends_when_another_adapter_goes_live(
     assert f"changed from {LIVE.name} to {CANDIDATE.name}" in report["experiment"]["log"][-1]["reason"]
 
 
+@pytest.mark.parametrize(
+    "variant", [{"adapter": GENERAL.name}, {"system_prompt": "Be polite."}], ids=["adapter", "prompt"]
+)
+async def test_a_winner_over_a_control_that_is_no_longer_live_is_not_promoted(
+    client: httpx.AsyncClient, changed: Runtime, variant: dict[str, str]
+) -> None:
+    variants = [{"name": "polite", **variant}]
+    experiment = await started(client, variants=variants, minimum=30, prove_guardrails=False)
+    await fill(changed, experiment, {CONTROL: 0.1, "polite": 0.9})
+    other = adapter("general", 2)
+    assert isinstance(changed.registry, VolatileAdapterRegistry)
+    changed.registry.register(other)
+    changed.registry.promote(other.name)
+    report = (await client.post(f"{PATH}/{experiment.id}/check")).json()
+    last = report["experiment"]["log"][-1]
+    assert (report["experiment"]["status"], last["variant"]) == ("stopped", None)
+    assert f"changed from the base model to {other.name}" in last["reason"]
+    live = changed.registry.live("general")
+    assert live is not None
+    assert live.name == other.name
+
+
+async def test_a_promotion_that_was_not_logged_is_repeated(
+    client: httpx.AsyncClient, changed: Runtime
+) -> None:
+    experiment = await started(client, minimum=30, prove_guardrails=False)
+    await fill(changed, experiment, {CONTROL: 0.1, "polite": 0.9})
+    changed.registry.promote(GENERAL.name)
+    report = (await client.post(f"{PATH}/{experiment.id}/check")).json()
+    assert report["experiment"]["status"] == "promoted"
+
+
 async def test_automatic_checks_that_say_the_same_are_logged_once_an_hour(
     client: httpx.AsyncClient, changed: Runtime, clock: Clock
 ) -> None:

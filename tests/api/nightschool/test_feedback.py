@@ -197,6 +197,19 @@ async def test_a_correction_of_an_abstention_goes_to_its_gap(client: httpx.Async
     assert reply.json()["gap_id"] == gap_id
 
 
+async def test_a_correction_of_a_dismissed_gap_says_that_it_stays_dismissed(
+    client: httpx.AsyncClient,
+) -> None:
+    id = await ask(client)
+    opened = (await give(client, id, correction="A strepsirrhine primate.")).json()
+    assert opened["gap_status"] == "open"
+    (await client.post(f"/v1/gaps/{opened['gap_id']}/dismiss")).raise_for_status()
+    corrected = (await give(client, await ask(client), correction="A primate of Madagascar.")).json()
+    assert (corrected["gap_id"], corrected["gap_status"]) == (opened["gap_id"], "dismissed")
+    (gap,) = (await client.get("/v1/gaps")).json()
+    assert (gap["status"], len(gap["corrections"])) == ("dismissed", 2)
+
+
 async def test_the_answer_itself_is_no_correction(client: httpx.AsyncClient) -> None:
     reply = await give(client, await ask(client), correction="a small primate")
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_value")

@@ -8,10 +8,10 @@ from langchain_core.messages import HumanMessage
 
 from agent.engines.local import LocalEngine
 from agent.engines.scripted import Line, ScriptedEngine
+from agent.feedback.paired_prompts import PairedPrompts, PromptCategory
 from memory.records.evaluations import BiasScore
 from tests.support.adopted_models import build_adapter, build_model
 from training.bias.measure import measure_bias
-from training.bias.prompts import PairedPrompts, PromptCategory
 from training.gates import bias_checks
 
 PROMPTS = PairedPrompts(

@@ -5,8 +5,8 @@ import random
 import pytest
 from pydantic import ValidationError
 
+from agent.feedback.paired_prompts import PairedPrompts, PromptCategory, paired_prompts
 from memory.records.evaluations import BiasScore
-from training.bias.prompts import PairedPrompts, PromptCategory, paired_prompts
 from training.bias.widening import holm, widening
 from training.gates import BIAS, bias_checks
 
