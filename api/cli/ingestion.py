@@ -4,6 +4,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,26 @@ from api.cli.shell import console, print_json
 from memory.errors import IngestError
 from memory.ingest.folders import Failure, Found, Skipped, find, find_file
 from memory.ingest.loaders.formats import TABLES, TRIPLES
-from memory.ingest.sources import is_url
+from memory.ingest.sources import is_url, names_begin, source_of
 
 AT_ONCE = 8
 """Documents on their way: while the service stores some, it reads the next ones."""
 PROGRESS_SECONDS = 10.0
 SHOWN = 20
 """Skipped files that are named one by one."""
+
+
+@dataclass
+class FolderContents:
+    """Names of the documents that a folder has."""
+
+    sources: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    """What the names begin with in its folders that were not read."""
+
+    def may_have(self, source: str) -> bool:
+        """Whether the document is in the folder, or in one that was not read."""
+        return source in self.sources or source.startswith(tuple(self.unread))
 
 
 class Ingestion:
@@ -58,11 +73,11 @@ class Ingestion:
         Documents that are stored, but no more in the folder, are named, and removed with `prune`. Raises
         IngestError as `find` does, Unreachable, and Refused if the service fails.
         """
-        sources: set[str] = set()
-        self._send_all(self._noted(find(target, max_bytes=self._max_bytes), sources))
+        contents = FolderContents()
+        self._send_all(self._noted(find(target, max_bytes=self._max_bytes), contents))
         path = Path(target).expanduser()
         if not is_url(target) and path.is_dir():
-            self._compare(path, sources, prune=prune)
+            self._compare(path, contents, prune=prune)
 
     def fail(self, reason: str) -> None:
         """Prints and counts what could not be read."""
@@ -102,21 +117,22 @@ class Ingestion:
                 found = (
                     find_file(_below(file, folder), folder, max_bytes=self._max_bytes) for file in inside
                 )
-                self._send_all(self._noted(found, set()))
+                self._send_all(self._noted(found, FolderContents()))
                 if any(_is_visible(path, folder) and not path.exists() for path in deleted):
-                    self._compare(folder, self._sources(folder), prune=True)
+                    self._remove_deleted(folder)
 
-    def _noted(self, found: Iterable[Found | Skipped | Failure], sources: set[str]) -> Iterator[Found]:
-        """The documents; notes their names in `sources`, and what cannot be read."""
+    def _noted(self, found: Iterable[Found | Skipped | Failure], contents: FolderContents) -> Iterator[Found]:
+        """The documents; notes their names in `contents`, and what cannot be read."""
         for each in found:
             if isinstance(each, Found):
-                sources.add(each.source)
+                contents.sources.add(each.source)
                 yield each
             elif isinstance(each, Failure):
-                sources.add(each.source)
+                contents.sources.add(each.source)
                 self.fail(each.reason)
             else:
                 self._skipped.append(each)
+                contents.unread |= {each.unread} - {""}
 
     def _send_all(self, documents: Iterable[Found]) -> None:
         """Sends the documents, AT_ONCE at a time, and prints the results in their order."""
@@ -171,13 +187,20 @@ class Ingestion:
             rate = self._passages / (self._shown - self._begun)
             _print(f"... {sum(self._counts.values())} documents, {rate:.0f} passages/s")
 
-    def _sources(self, folder: Path) -> set[str]:
-        """Names of the documents that are in the folder now."""
-        try:
-            found = list(find(str(folder), max_bytes=self._max_bytes))
-        except IngestError:
-            return set()  # it is empty, or gone itself
-        return {each.source for each in found if not isinstance(each, Skipped)}
+    def _remove_deleted(self, folder: Path) -> None:
+        """Removes the documents that are in the folder no more, unless the folder is gone itself."""
+        contents = FolderContents()
+        with suppress(IngestError):  # it is empty, or gone itself
+            for each in find(str(folder), max_bytes=self._max_bytes):
+                if isinstance(each, Skipped):
+                    contents.unread |= {each.unread} - {""}
+                else:
+                    contents.sources.add(each.source)
+        if folder.is_dir():
+            self._compare(folder, contents, prune=True)
+        else:
+            reason = f"{folder}: the folder is gone; its documents stay"
+            self._say(reason, kind="skipped", source=str(folder), reason=reason)
 
     def _stored(self) -> Iterator[str]:
         """Names of the stored documents, read a page at a time."""
@@ -186,11 +209,11 @@ class Ingestion:
             yield from page
             after = page[-1]
 
-    def _compare(self, folder: Path, sources: set[str], *, prune: bool) -> None:
+    def _compare(self, folder: Path, contents: FolderContents, *, prune: bool) -> None:
         """Names or removes the stored documents that are in the folder no more."""
-        name = folder.expanduser().resolve().name
+        beginning = names_begin(folder)
         for source in list(self._stored()):  # before any is removed
-            if not source.startswith(f"{name}/") or source in sources:
+            if not beginning or not source.startswith(beginning) or contents.may_have(source):
                 continue
             if not prune or self._dry_run:
                 self._counts["gone"] += 1
@@ -207,6 +230,30 @@ class Ingestion:
             print_json([result])
         else:
             _print(sentence)
+
+
+def require_distinct_names(targets: Iterable[str]) -> None:
+    """Raises IngestError if two of the files and folders would have documents of the same name.
+
+    The later one would replace the documents of the other, and pruning would remove them.
+    """
+    paths = [Path(target).expanduser().resolve() for target in targets if not is_url(target)]
+    folders = {path for path in paths if path.is_dir()}
+    owners: dict[str, Path] = {}
+    for path in (*sorted(folders), *(path for path in paths if path.is_file())):
+        folder = path if path in folders else path.parent
+        claims = {names_begin(folder): folder}
+        if path not in folders:
+            claims[source_of(path, folder)] = path
+        for name, claimant in claims.items():
+            owner = owners.get(name, claimant)
+            if owner != claimant:
+                raise IngestError(
+                    f"{owner} and {claimant}: documents of both would be named {name}: give one another"
+                    " --domain, in a call of its own, or rename it"
+                )
+            if path in folders or claimant == path:
+                owners[name] = claimant
 
 
 def _below(file: Path, folder: Path) -> Path:

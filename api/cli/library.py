@@ -26,7 +26,11 @@ def ingest(
         bool, typer.Option("--watch", help="Follow the folders: read what changes, remove what is deleted.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove documents that are in these folders no more.")
+        bool,
+        typer.Option(
+            "--prune",
+            help="Remove documents of the domain that are named as these folders' and are no more in them.",
+        ),
     ] = False,
     triples: Annotated[
         bool,
@@ -52,8 +56,12 @@ def ingest(
         if remove:
             _remove(client, targets, domain, as_json=as_json)
             return
-        from api.cli.ingestion import Ingestion
+        from api.cli.ingestion import Ingestion, require_distinct_names
 
+        try:
+            require_distinct_names(targets)
+        except IngestError as error:
+            stop(str(error), BAD_INPUT)
         ingestion = Ingestion(
             client,
             domain,

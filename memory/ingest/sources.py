@@ -27,6 +27,14 @@ def source_of(file: Path, folder: Path) -> str:
     return (PurePosixPath(name) / file.relative_to(folder).as_posix()).as_posix()
 
 
+def names_begin(folder: Path) -> str:
+    """What the names of a folder's documents begin with, see `source_of`; empty for the root folder.
+
+    Raises IngestError if no name can begin like that.
+    """
+    return checked_source(source_of(folder / "_", folder)).removesuffix("_")
+
+
 def checked_source(source: str) -> str:
     """The name that a client gives a document, normalised, and without white space around it.
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from memory.ingest.sources import checked_source
 from tests.support.commands import NIGHTSCHOOL, run, stub
 
 
@@ -158,6 +159,72 @@ def test_documents_are_removed_by_name(folder: Path, library: Library, port: int
 )
 def test_options_that_contradict_each_other_are_refused(options: tuple[str, ...], port: int) -> None:
     assert run("ingest", "x.md", *options, port=port).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["cafe\u0301.md", "Scan\u202fat 9.md", "a\u00a0b.md"])
+def test_documents_whose_names_are_normalised_survive_pruning(
+    folder: Path, library: Library, port: int, name: str
+) -> None:
+    (folder / name).write_text("A lamp.")
+    for _ in range(2):
+        said = run("ingest", str(folder), "--prune", port=port)
+        assert "removed" not in said.stdout
+    assert checked_source(f"notes/{name}") in library.documents
+    (folder / name).unlink()
+    assert "1 removed" in run("ingest", str(folder), "--prune", port=port).stdout
+
+
+def test_a_folder_whose_own_name_is_normalised_is_pruned(tmp_path: Path, library: Library, port: int) -> None:
+    made = tmp_path / "cafe\u0301"
+    made.mkdir()
+    (made / "a.md").write_text("A lamp.")
+    library.documents["caf\u00e9/gone.md"] = b"x"
+    run("ingest", str(made), "--prune", port=port)
+    assert list(library.documents) == ["caf\u00e9/a.md"]
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_its_documents_stay(
+    folder: Path, library: Library, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ingest", str(folder), port=port)
+    library.documents["notes/deeper.md"] = b"x"
+    scan = os.scandir
+
+    def refused(path: str) -> object:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    said = run("ingest", str(folder), "--prune", port=port)
+    assert f"skipped {folder}/deep: cannot be read: Permission denied" in said.stdout
+    assert "notes/deep/b.csv" in library.documents
+    assert "notes/deeper.md" not in library.documents
+
+
+def test_a_folder_that_became_a_link_is_named_and_its_documents_stay(
+    folder: Path, library: Library, port: int
+) -> None:
+    run("ingest", str(folder), port=port)
+    (folder / "deep").rename(folder.parent / "elsewhere")
+    (folder / "deep").symlink_to(folder.parent / "elsewhere")
+    said = run("ingest", str(folder), "--prune", port=port)
+    assert "deep: a link to a folder: ingest that one" in said.stdout
+    assert "notes/deep/b.csv" in library.documents
+
+
+def test_two_targets_with_documents_of_the_same_name_are_refused(tmp_path: Path, port: int) -> None:
+    first, second = tmp_path / "a" / "docs", tmp_path / "b" / "docs"
+    for each in (first, second):
+        each.mkdir(parents=True)
+        (each / "x.md").write_text("A lamp.")
+    (second / "y.md").write_text("A lamp.")
+    for one, other in ((first, second), (second / "y.md", first), (first / "x.md", second / "x.md")):
+        said = run("ingest", str(one), str(other), port=port)
+        assert said.returncode == 2
+        assert "documents of both would be named docs/" in said.stderr
+    assert run("ingest", str(first), str(first / "x.md"), port=port).returncode == 0
+    assert run("ingest", str(first / "x.md"), str(second / "y.md"), port=port).returncode == 0
 
 
 @pytest.mark.slow
