@@ -61,9 +61,12 @@ class Client:
         """The reply's body as it is. Raises Unreachable, Refused."""
         return self._reply("GET", path, params=_without_none(query)).content
 
-    def upload(self, path: str, data: bytes, media_type: str, **query: str) -> Any:
-        """Sends bytes as they are; returns the reply's JSON. Raises Unreachable, Refused."""
-        return self._request("POST", path, content=data, params=query, headers={"Content-Type": media_type})
+    def upload(
+        self, path: str, data: bytes, media_type: str, *, seconds: float = REPLY_SECONDS, **query: str
+    ) -> Any:
+        """Sends bytes as they are; waits `seconds` for the reply's JSON. Raises Unreachable, Refused."""
+        headers = {"Content-Type": media_type}
+        return self._request("POST", path, seconds, content=data, params=query, headers=headers)
 
     def readiness(self) -> Any:
         """What `/readyz` says, also where it says that the service is not ready. Raises Unreachable."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from api.cli.client import Client, Refused
+from api.cli.client import Client, Refused, Unreachable
 from api.cli.shell import console, print_json
 from memory.errors import IngestError
 from memory.ingest.folders import Failure, Found, Skipped, find, find_file
@@ -44,6 +44,7 @@ class Ingestion:
         client: Client,
         domain: str,
         max_bytes: int,
+        document_seconds: float,
         *,
         dry_run: bool,
         triples: bool,
@@ -53,6 +54,8 @@ class Ingestion:
         self._client = client
         self._domain = domain
         self._max_bytes = max_bytes
+        # A document may be read after all others that are on their way, and it is stored before the reply.
+        self._reply_seconds = AT_ONCE * document_seconds
         self._dry_run = dry_run
         self._triples = triples
         self._perspective = perspective
@@ -87,6 +90,7 @@ class Ingestion:
     def summarize(self) -> None:
         """Prints what was skipped, and the counts."""
         shown = len(self._skipped) if self._as_json else SHOWN
+        self._skipped.sort(key=lambda each: not each.unread)  # folders first
         for skipped in self._skipped[:shown]:
             reason = f"skipped {skipped.reason}"
             self._say(reason, kind="skipped", source=skipped.source, reason=skipped.reason)
@@ -160,7 +164,13 @@ class Ingestion:
         if self._perspective:
             query["perspective"] = self._perspective
         charset = f"; charset={document.charset}" if document.charset else ""
-        return self._client.upload("/v1/documents", document.data, document.media_type + charset, **query)
+        return self._client.upload(
+            "/v1/documents",
+            document.data,
+            document.media_type + charset,
+            seconds=self._reply_seconds,
+            **query,
+        )
 
     def _show(self, source: str, sent: "Future[Any]") -> None:
         try:
@@ -172,6 +182,10 @@ class Ingestion:
             if error.status >= 500:
                 raise
             self.fail(str(error))
+            return
+        except Unreachable:
+            self._client.readiness()  # raises Unreachable if the service is gone
+            self.fail(f"{source}: the service answers, but not about this document: see its log")
             return
         kind = "unchanged" if report["unchanged"] else "changed" if report["changed"] else "new"
         self._counts[kind] += 1

@@ -62,10 +62,12 @@ def ingest(
             require_distinct_names(targets)
         except IngestError as error:
             stop(str(error), BAD_INPUT)
+        configuration = settings()
         ingestion = Ingestion(
             client,
             domain,
-            settings().max_document_bytes,
+            configuration.max_document_bytes,
+            configuration.document_seconds,
             dry_run=dry_run,
             triples=triples,
             perspective=perspective,

@@ -1,5 +1,6 @@
 """`nightschool ingest` reads what it can, names what it cannot, and follows folders."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -22,10 +23,13 @@ class Library:
     def __init__(self) -> None:
         self.documents: dict[str, bytes] = {}
         self.types: list[str] = []
+        self.answers = True
 
     async def add(self, request: Request) -> Response:
         source, data = request.query_params["source"], await request.body()
         self.types.append(request.headers["content-type"])
+        if b"take long" in data:
+            await asyncio.sleep(3)
         if b"refuse" in data:
             return JSONResponse({"error": {"message": f"{source}: refused"}}, 422)
         before = self.documents.get(source)
@@ -45,6 +49,9 @@ class Library:
         sources = sorted(source for source in self.documents if source > after)
         return JSONResponse({"domain": None, "sources": sources[:1]})  # the smallest page
 
+    async def ready(self, request: Request) -> Response:
+        return JSONResponse({"ready": True}) if self.answers else Response()
+
     async def remove(self, request: Request) -> Response:
         known = self.documents.pop(request.query_params["source"], None)
         return JSONResponse({"passages": int(known is not None), "facts": 0})
@@ -62,6 +69,7 @@ def port(library: Library) -> Iterator[int]:
         Route(path, library.add, methods=["POST"]),
         Route(path, library.listing, methods=["GET"]),
         Route(path, library.remove, methods=["DELETE"]),
+        Route("/readyz", library.ready),
     ]
     with stub(routes) as opened:
         yield opened
@@ -129,6 +137,31 @@ def test_a_document_that_the_service_refuses_ends_with_2_and_stops_no_other(
     assert "notes/a.md: refused" in said.stdout
     assert "1 failed" in said.stdout
     assert len(library.documents) == 2
+
+
+def test_a_document_without_a_reply_is_a_failure_and_stops_no_other(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "a.md").write_text("I take long.")
+    said = run("ingest", str(folder), port=port, NIGHTSCHOOL_DOCUMENT_SECONDS="0.1")  # for each of 8
+    assert (said.returncode, "1 failed" in said.stdout) == (2, True)
+    assert "notes/a.md: the service answers, but not about this document" in said.stdout
+    assert {"notes/README", "notes/deep/b.csv"} <= set(library.documents)
+
+
+def test_a_document_may_take_as_long_as_the_service_gives_it_while_others_are_read(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "a.md").write_text("I take long.")
+    said = run("ingest", str(folder), port=port, NIGHTSCHOOL_DOCUMENT_SECONDS="1")
+    assert (said.returncode, "3 new" in said.stdout) == (0, True)
+
+
+def test_a_service_that_answers_no_more_ends_the_command(folder: Path, library: Library, port: int) -> None:
+    (folder / "a.md").write_text("I take long.")
+    library.answers = False
+    said = run("ingest", str(folder), port=port, NIGHTSCHOOL_DOCUMENT_SECONDS="0.1")
+    assert (said.returncode, "the service does not answer" in said.stderr) == (1, True)
 
 
 def test_notes_of_the_service_are_shown(folder: Path, port: int) -> None:
