@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from api.cli.client import Client, Refused, Unreachable
+from api.cli.folder_changes import Changes, inside
 from api.cli.shell import console, print_json
 from memory.errors import IngestError
-from memory.ingest.folders import Failure, Found, Skipped, find, find_file
+from memory.ingest.folders import Failure, Found, Skipped, find, find_below
 from memory.ingest.loaders.formats import TABLES, TRIPLES
 from memory.ingest.sources import is_url, names_begin, source_of
 
 AT_ONCE = 8
 """Documents on their way: while the service stores some, it reads the next ones."""
 PROGRESS_SECONDS = 10.0
+RETRY_SECONDS = 5.0
+"""After which changes are sent again that the service could not take."""
 SHOWN = 20
 """Skipped files that are named one by one."""
 
@@ -109,21 +112,37 @@ class Ingestion:
         what = "Would be" if self._dry_run else "Documents"
         console().print(f"{what}: {counts}; {self._passages} passages in {seconds:.1f} s.", markup=False)
 
-    def follow(self, folders: list[Path]) -> None:
-        """Sends what is added or changed in the folders, removes what is deleted, until Ctrl-C."""
-        from watchfiles import Change, watch
+    def follow(self, folders: Iterable[Path], changes: Iterable[Changes]) -> None:
+        """Sends what is added or changed in the folders and removes what is deleted, until the changes end.
 
-        for changes in watch(*folders, raise_interrupt=False):
-            deleted = {Path(path) for change, path in changes if change == Change.deleted}
-            files = sorted({Path(path) for change, path in changes if change != Change.deleted})
-            for folder in folders:
-                inside = [file for file in files if _is_visible(file, folder) and file.is_file()]
-                found = (
-                    find_file(_below(file, folder), folder, max_bytes=self._max_bytes) for file in inside
-                )
-                self._send_all(self._noted(found, FolderContents()))
-                if any(_is_visible(path, folder) and not path.exists() for path in deleted):
-                    self._remove_deleted(folder)
+        While the service is away or fails, they wait. Raises Refused if it refuses the whole request.
+        """
+        waiting, retry_at = Changes(), 0.0
+        for latest in changes:
+            waiting |= latest
+            if not waiting or time.monotonic() < retry_at:
+                continue
+            try:
+                for folder in folders:
+                    self._follow_one(folder, waiting)
+            except (Unreachable, Refused) as error:
+                if isinstance(error, Refused) and error.status < 500:
+                    raise
+                retry_at = time.monotonic() + RETRY_SECONDS
+                self._say(f"{error}; the changes wait", kind="waiting", reason=str(error))
+            else:
+                waiting = Changes()
+
+    def _follow_one(self, folder: Path, changes: Changes) -> None:
+        paths = sorted(filter(None, (inside(path, folder) for path in changes.there)))
+        found = {
+            each.source: each
+            for path in paths
+            for each in find_below(path, folder, max_bytes=self._max_bytes)
+        }
+        self._send_all(self._noted(found.values(), FolderContents()))
+        if any(inside(path, folder) and not path.exists() for path in changes.deleted):
+            self._remove_deleted(folder)
 
     def _noted(self, found: Iterable[Found | Skipped | Failure], contents: FolderContents) -> Iterator[Found]:
         """The documents; notes their names in `contents`, and what cannot be read."""
@@ -268,20 +287,6 @@ def require_distinct_names(targets: Iterable[str]) -> None:
                 )
             if path in folders or claimant == path:
                 owners[name] = claimant
-
-
-def _below(file: Path, folder: Path) -> Path:
-    """The file as a path that begins with the folder's."""
-    return folder / file.resolve().relative_to(folder.resolve())
-
-
-def _is_visible(file: Path, folder: Path) -> bool:
-    """Whether the file is in the folder, and neither it nor a folder on the way is hidden."""
-    try:
-        parts = file.resolve().relative_to(folder.resolve()).parts
-    except ValueError:
-        return False
-    return not any(part.startswith(".") for part in parts)
 
 
 def _print(message: str) -> None:

@@ -15,6 +15,7 @@ from memory.web.fetching import fetch
 
 SNIFFED = 65_536
 """Bytes that tell the format of a file whose name does not."""
+LINK = "a link to a folder: ingest that one"
 
 
 class Failure(NamedTuple):
@@ -55,7 +56,7 @@ def find(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[Found | Skipped
     path = Path(target).expanduser()
     if path.is_dir():
         documents = 0
-        for file in _files(path):
+        for file in _files(path, path):
             found = file if isinstance(file, Skipped) else find_file(file, path, max_bytes=max_bytes)
             documents += not isinstance(found, Skipped)
             yield found
@@ -96,6 +97,19 @@ def find_file(file: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> Found 
     return Found(source, partial(_read_file, file, source, max_bytes))
 
 
+def find_below(
+    path: Path, folder: Path, *, max_bytes: int = MAX_BYTES
+) -> Iterator[Found | Skipped | Failure]:
+    """The documents of a file or folder that is in `folder`, named as that one's; none if it is gone."""
+    if path.is_dir() and path.is_symlink():
+        yield _skipped_folder(path, folder, LINK)
+    elif path.is_dir():
+        for file in _files(path, folder):
+            yield file if isinstance(file, Skipped) else find_file(file, folder, max_bytes=max_bytes)
+    elif path.is_file():
+        yield find_file(path, folder, max_bytes=max_bytes)
+
+
 def read_target(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[RawDocument | Failure]:
     """Reads the documents of `find`, one by one. Raises IngestError as `find` does.
 
@@ -111,13 +125,13 @@ def read_target(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[RawDocum
                 yield Failure(found.source, str(error))
 
 
-def _files(folder: Path) -> Iterator[Path | Skipped]:
-    """The files of the folder and of those below; folders that cannot be read come last."""
+def _files(below: Path, folder: Path) -> Iterator[Path | Skipped]:
+    """The files below, which is the folder or in it; folders that cannot be read come last."""
     problems: list[OSError] = []
-    for root, folders, names in os.walk(folder, onerror=problems.append):
+    for root, folders, names in os.walk(below, onerror=problems.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         links = [Path(root, name) for name in folders if Path(root, name).is_symlink()]
-        yield from (_skipped_folder(link, folder, "a link to a folder: ingest that one") for link in links)
+        yield from (_skipped_folder(link, folder, LINK) for link in links)
         yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
     for problem in problems:
         reason = f"cannot be read: {problem.strerror}"

@@ -13,6 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from api.cli.client import connect
+from api.cli.folder_changes import Changes
+from api.cli.ingestion import Ingestion
 from memory.ingest.sources import checked_source
 from tests.support.commands import NIGHTSCHOOL, run, stub
 
@@ -24,8 +27,12 @@ class Library:
         self.documents: dict[str, bytes] = {}
         self.types: list[str] = []
         self.answers = True
+        self.failures = 0
 
     async def add(self, request: Request) -> Response:
+        if self.failures:
+            self.failures -= 1
+            return JSONResponse({"error": {"message": "the graph is away"}}, 503)
         source, data = request.query_params["source"], await request.body()
         self.types.append(request.headers["content-type"])
         if b"take long" in data:
@@ -289,6 +296,63 @@ def test_watching_follows_changes_until_ctrl_c(folder: Path, library: Library, p
         watcher.send_signal(signal.SIGINT)
         assert watcher.wait(30) == 0
     assert "notes/.hidden.md" not in library.documents
+
+
+@pytest.mark.slow
+def test_what_is_added_while_the_folder_is_first_read_is_not_lost(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "a.md").write_text("I take long.")
+    variables = {"NIGHTSCHOOL_API_PORT": str(port), "NIGHTSCHOOL_HOME": str(folder.parent / "home")}
+    command = [NIGHTSCHOOL, "ingest", str(folder), "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | variables) as watcher:
+        try:
+            assert until(lambda: "notes/README" in library.documents)
+            (folder / "new.md").write_text("A new lamp.")
+            assert "notes/a.md" not in library.documents
+            assert until(lambda: "notes/new.md" in library.documents)
+        finally:
+            watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(30) == 0
+
+
+@pytest.fixture
+def ingestion(port: int) -> Iterator[Ingestion]:
+    with connect(f"http://127.0.0.1:{port}", None) as client:
+        yield Ingestion(client, "general", 10_000, 10.0, dry_run=False, triples=False)
+
+
+def test_a_folder_that_is_moved_in_is_read(folder: Path, library: Library, ingestion: Ingestion) -> None:
+    ingestion.follow([folder], [Changes(frozenset({folder / "deep"}))])
+    assert list(library.documents) == ["notes/deep/b.csv"]
+
+
+def test_a_changed_link_to_a_file_is_read(folder: Path, library: Library, ingestion: Ingestion) -> None:
+    (folder.parent / "elsewhere.md").write_text("A lamp.")
+    (folder / "link.md").symlink_to(folder.parent / "elsewhere.md")
+    ingestion.follow([folder], [Changes(frozenset({folder / "link.md"}))])
+    assert list(library.documents) == ["notes/link.md"]
+
+
+def test_changes_wait_while_the_service_fails(
+    folder: Path, library: Library, ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cli.ingestion.RETRY_SECONDS", 0.0)
+    library.failures = 2
+    changes = Changes(frozenset({folder / "a.md"}))
+    ingestion.follow([folder], [changes, Changes(), Changes()])
+    assert list(library.documents) == ["notes/a.md"]
+    assert ingestion.failed == 0
+
+
+def test_the_documents_of_a_watched_folder_that_vanishes_stay(
+    folder: Path, library: Library, ingestion: Ingestion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library.documents["notes/a.md"] = b"x"
+    folder.rename(folder.parent / "moved")
+    ingestion.follow([folder], [Changes(deleted=frozenset({folder, folder / "a.md"}))])
+    assert list(library.documents) == ["notes/a.md"]
+    assert "the folder is gone; its documents stay" in capsys.readouterr().out
 
 
 def until(holds: Callable[[], bool]) -> bool:
