@@ -6,7 +6,7 @@ import pytest
 
 from memory.errors import IngestError
 from memory.ingest.loaders.base import Source
-from memory.ingest.loaders.rows import load_csv, load_json_lines, load_triples
+from memory.ingest.loaders.rows import MOST_NAMED, load_csv, load_json_lines, load_triples
 from memory.ingest.loaders.tables import MAX_ROWS, with_repeated_headers
 from memory.ingest.passages import passages
 
@@ -94,6 +94,20 @@ def test_a_line_that_is_not_json_is_named_and_the_others_are_read() -> None:
     assert loaded.unread == ("line 2: not JSON", "line 3: not JSON")
     with pytest.raises(IngestError, match="no line of it is JSON"):
         load_json_lines(Source("a.jsonl", b"oops"))
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\u0085"])
+def test_texts_of_records_may_hold_other_line_separators(character: str) -> None:
+    lines = '{"text": "A lamp' + character + ' burns."}' + "\r\n" * 2
+    loaded = load_json_lines(Source("a.jsonl", lines.encode()))
+    assert ("burns." in loaded.text, loaded.unread) == (True, ())
+
+
+def test_lines_that_are_not_json_are_counted_beyond_the_first() -> None:
+    lines = '{"text": "A lamp."}\n' + "oops\n" * (MOST_NAMED + 7)
+    loaded = load_json_lines(Source("a.jsonl", lines.encode()))
+    assert len(loaded.unread) == MOST_NAMED + 1
+    assert loaded.unread[-1] == "7 more lines: not JSON"
 
 
 @pytest.mark.parametrize("header", ["", "subject,relation,object\n", "Subject, Relation ,Object\n"])
