@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from api.error_message import error_message
+from api.error_message import error_code, error_message
 
 REPLY_SECONDS = 120.0
 STREAM_SECONDS = 60.0
@@ -26,9 +26,10 @@ class Unreachable(Exception):
 class Refused(Exception):
     """The service answered with an error."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, code: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
 
 
 class Client:
@@ -187,7 +188,7 @@ def connect(url: str, key: str | None) -> Iterator[Client]:
 
 
 def _refused(response: httpx.Response) -> Refused:
-    return Refused(response.status_code, error_message(response))
+    return Refused(response.status_code, error_message(response), error_code(response))
 
 
 def _without_none(query: dict[str, str | int | None]) -> dict[str, str | int]:

@@ -22,6 +22,8 @@ AT_ONCE = 8
 PROGRESS_SECONDS = 10.0
 RETRY_SECONDS = 5.0
 """After which changes are sent again that the service could not take."""
+NOTHING_TO_READ = "nothing_to_read"
+"""Code of the service's refusal of a sound file that has nothing to read, as many in a folder of code."""
 SHOWN = 20
 """Skipped files that are named one by one."""
 
@@ -159,11 +161,11 @@ class Ingestion:
 
     def _send_all(self, documents: Iterable[Found]) -> None:
         """Sends the documents, AT_ONCE at a time, and prints the results in their order."""
-        sent: deque[tuple[str, Future[Any]]] = deque()
+        sent: deque[tuple[Found, Future[Any]]] = deque()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
                 for document in documents:
-                    sent.append((document.source, pool.submit(self._send, document)))
+                    sent.append((document, pool.submit(self._send, document)))
                     if len(sent) > 2 * AT_ONCE:
                         self._show(*sent.popleft())
                 while sent:
@@ -191,7 +193,8 @@ class Ingestion:
             **query,
         )
 
-    def _show(self, source: str, sent: "Future[Any]") -> None:
+    def _show(self, found: Found, sent: "Future[Any]") -> None:
+        source = found.source
         try:
             report = sent.result()
         except IngestError as error:
@@ -200,7 +203,10 @@ class Ingestion:
         except Refused as error:
             if error.status >= 500:
                 raise
-            self.fail(str(error))
+            if found.in_folder and error.code == NOTHING_TO_READ:
+                self._skipped.append(Skipped(source, str(error)))
+            else:
+                self.fail(str(error))
             return
         except Unreachable:
             self._client.readiness()  # raises Unreachable if the service is gone

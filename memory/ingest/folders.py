@@ -40,6 +40,8 @@ class Found(NamedTuple):
     source: str
     read: Callable[[], RawDocument]
     """Raises IngestError."""
+    in_folder: bool = False
+    """Whether its folder was to be read, rather than this document."""
 
 
 def find(target: str, *, max_bytes: int = MAX_BYTES) -> Iterator[Found | Skipped | Failure]:
@@ -94,7 +96,7 @@ def find_file(file: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> Found 
         return Failure(source, f"{shown} cannot be read: {error.strerror}")
     except IngestError:
         return Skipped(shown, f"{shown}: {file.suffix or 'this kind of file'} is not supported")
-    return Found(source, partial(_read_file, file, source, max_bytes))
+    return Found(source, partial(_read_file, file, source, max_bytes), in_folder=True)
 
 
 def find_below(

@@ -39,6 +39,9 @@ class Library:
             await asyncio.sleep(3)
         if b"refuse" in data:
             return JSONResponse({"error": {"message": f"{source}: refused"}}, 422)
+        if b"import only" in data:
+            error = {"message": f"{source}: no functions", "code": "nothing_to_read"}
+            return JSONResponse({"error": error}, 422)
         before = self.documents.get(source)
         if "dry_run" not in request.query_params:
             self.documents[source] = data
@@ -144,6 +147,16 @@ def test_a_document_that_the_service_refuses_ends_with_2_and_stops_no_other(
     assert "notes/a.md: refused" in said.stdout
     assert "1 failed" in said.stdout
     assert len(library.documents) == 2
+
+
+def test_a_file_with_nothing_to_read_is_skipped_in_a_folder_and_fails_by_name(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "__init__.py").write_text("import only")
+    said = run("ingest", str(folder), port=port)
+    assert (said.returncode, "skipped notes/__init__.py: no functions" in said.stdout) == (0, True)
+    assert "3 new, 3 skipped" in said.stdout
+    assert run("ingest", str(folder / "__init__.py"), port=port).returncode == 2
 
 
 def test_a_document_without_a_reply_is_a_failure_and_stops_no_other(
