@@ -1,14 +1,17 @@
 """Rows of CSV and JSON lines become tables, or sections where they hold texts."""
 
 import json
+from string import ascii_lowercase
 
 import pytest
 
 from memory.errors import IngestError
+from memory.ingest.documents import RawDocument
 from memory.ingest.loaders.base import Source
 from memory.ingest.loaders.rows import MOST_NAMED, load_csv, load_json_lines, load_triples
-from memory.ingest.loaders.tables import MAX_ROWS, with_repeated_headers
+from memory.ingest.loaders.tables import MAX_FACT_COLUMNS, MAX_ROWS, with_repeated_headers
 from memory.ingest.passages import passages
+from memory.ingest.pipeline import read
 
 
 def csv(text: str) -> str:
@@ -64,6 +67,16 @@ def test_a_table_is_read_up_to_a_limit_and_the_rest_is_named() -> None:
     assert unread == f"5 of {MAX_ROWS + 5} rows of the table `Device | Load`: split it"
     assert f"device {MAX_ROWS - 1} " in text
     assert f"device {MAX_ROWS} " not in text
+
+
+@pytest.mark.parametrize(("columns", "named"), [(MAX_FACT_COLUMNS, False), (MAX_FACT_COLUMNS + 1, True)])
+def test_a_table_that_is_too_wide_for_facts_is_named(columns: int, named: bool) -> None:
+    header = ",".join(f"load {letter}" for letter in ascii_lowercase[: columns - 1])
+    data = f"device|,{header}\nQuorbin{',4 kilograms' * (columns - 1)}\n".encode()
+    document = RawDocument(source="a.csv", data=data, media_type="text/csv")
+    contents = read(document, "general")
+    assert bool(contents.facts) != named
+    assert any("left out: the facts of the table" in note for note in contents.notes) == named
 
 
 def test_records_of_the_same_short_fields_are_a_table() -> None:
