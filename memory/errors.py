@@ -5,6 +5,7 @@ StorageError
 +-- CorruptRecord         stored bytes are not what was written
 |   +-- BadSignature      something has no signature of who had to sign it
 +-- IngestError           a document cannot be read
+|   +-- NothingToRead     it can, but holds nothing that is read of its kind
 +-- UnknownAdapter        no adapter with this name is registered
 +-- AdapterNotServable    the adapter exists, but must not be served
 +-- UnknownRun            no run with this id exists
@@ -65,6 +66,10 @@ class BadSignature(CorruptRecord):
 
 class IngestError(StorageError):
     """A document cannot be read: empty, binary, too large, malformed or unreachable."""
+
+
+class NothingToRead(IngestError):
+    """A document is sound, but holds nothing that is read of its kind, such as code without comments."""
 
 
 class UnknownAdapter(StorageError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from api.error_message import error_message
+from api.error_message import error_code, error_message
 
 REPLY_SECONDS = 120.0
 STREAM_SECONDS = 60.0
@@ -26,9 +26,10 @@ class Unreachable(Exception):
 class Refused(Exception):
     """The service answered with an error."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, code: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
 
 
 class Client:
@@ -61,9 +62,12 @@ class Client:
         """The reply's body as it is. Raises Unreachable, Refused."""
         return self._reply("GET", path, params=_without_none(query)).content
 
-    def upload(self, path: str, data: bytes, media_type: str, **query: str) -> Any:
-        """Sends bytes as they are; returns the reply's JSON. Raises Unreachable, Refused."""
-        return self._request("POST", path, content=data, params=query, headers={"Content-Type": media_type})
+    def upload(
+        self, path: str, data: bytes, media_type: str, *, seconds: float = REPLY_SECONDS, **query: str
+    ) -> Any:
+        """Sends bytes as they are; waits `seconds` for the reply's JSON. Raises Unreachable, Refused."""
+        headers = {"Content-Type": media_type}
+        return self._request("POST", path, seconds, content=data, params=query, headers=headers)
 
     def readiness(self) -> Any:
         """What `/readyz` says, also where it says that the service is not ready. Raises Unreachable."""
@@ -184,7 +188,7 @@ def connect(url: str, key: str | None) -> Iterator[Client]:
 
 
 def _refused(response: httpx.Response) -> Refused:
-    return Refused(response.status_code, error_message(response))
+    return Refused(response.status_code, error_message(response), error_code(response))
 
 
 def _without_none(query: dict[str, str | int | None]) -> dict[str, str | int]:

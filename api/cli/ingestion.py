@@ -4,21 +4,41 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from api.cli.client import Client, Refused
+from api.cli.client import Client, Refused, Unreachable
+from api.cli.folder_changes import Changes, inside
 from api.cli.shell import console, print_json
 from memory.errors import IngestError
-from memory.ingest.folders import Failure, Found, Skipped, find, find_file
+from memory.ingest.folders import Failure, Found, Skipped, find, find_below
 from memory.ingest.loaders.formats import TABLES, TRIPLES
-from memory.ingest.sources import is_url
+from memory.ingest.sources import is_url, names_begin, source_of
 
 AT_ONCE = 8
 """Documents on their way: while the service stores some, it reads the next ones."""
 PROGRESS_SECONDS = 10.0
+RETRY_SECONDS = 5.0
+"""After which changes are sent again that the service could not take."""
+NOTHING_TO_READ = "nothing_to_read"
+"""Code of the service's refusal of a sound file that has nothing to read, as many in a folder of code."""
 SHOWN = 20
 """Skipped files that are named one by one."""
+
+
+@dataclass
+class FolderContents:
+    """Names of the documents that a folder has."""
+
+    sources: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+    """What the names begin with in its folders that were not read."""
+
+    def may_have(self, source: str) -> bool:
+        """Whether the document is in the folder, or in one that was not read."""
+        return source in self.sources or source.startswith(tuple(self.unread))
 
 
 class Ingestion:
@@ -29,6 +49,7 @@ class Ingestion:
         client: Client,
         domain: str,
         max_bytes: int,
+        document_seconds: float,
         *,
         dry_run: bool,
         triples: bool,
@@ -38,6 +59,8 @@ class Ingestion:
         self._client = client
         self._domain = domain
         self._max_bytes = max_bytes
+        # A document may be read after all others that are on their way, and it is stored before the reply.
+        self._reply_seconds = AT_ONCE * document_seconds
         self._dry_run = dry_run
         self._triples = triples
         self._perspective = perspective
@@ -58,11 +81,11 @@ class Ingestion:
         Documents that are stored, but no more in the folder, are named, and removed with `prune`. Raises
         IngestError as `find` does, Unreachable, and Refused if the service fails.
         """
-        sources: set[str] = set()
-        self._send_all(self._noted(find(target, max_bytes=self._max_bytes), sources))
+        contents = FolderContents()
+        self._send_all(self._noted(find(target, max_bytes=self._max_bytes), contents))
         path = Path(target).expanduser()
         if not is_url(target) and path.is_dir():
-            self._compare(path, sources, prune=prune)
+            self._compare(path, contents, prune=prune)
 
     def fail(self, reason: str) -> None:
         """Prints and counts what could not be read."""
@@ -72,6 +95,7 @@ class Ingestion:
     def summarize(self) -> None:
         """Prints what was skipped, and the counts."""
         shown = len(self._skipped) if self._as_json else SHOWN
+        self._skipped.sort(key=lambda each: not each.unread)  # folders first
         for skipped in self._skipped[:shown]:
             reason = f"skipped {skipped.reason}"
             self._say(reason, kind="skipped", source=skipped.source, reason=skipped.reason)
@@ -90,41 +114,58 @@ class Ingestion:
         what = "Would be" if self._dry_run else "Documents"
         console().print(f"{what}: {counts}; {self._passages} passages in {seconds:.1f} s.", markup=False)
 
-    def follow(self, folders: list[Path]) -> None:
-        """Sends what is added or changed in the folders, removes what is deleted, until Ctrl-C."""
-        from watchfiles import Change, watch
+    def follow(self, folders: Iterable[Path], changes: Iterable[Changes]) -> None:
+        """Sends what is added or changed in the folders and removes what is deleted, until the changes end.
 
-        for changes in watch(*folders, raise_interrupt=False):
-            deleted = {Path(path) for change, path in changes if change == Change.deleted}
-            files = sorted({Path(path) for change, path in changes if change != Change.deleted})
-            for folder in folders:
-                inside = [file for file in files if _is_visible(file, folder) and file.is_file()]
-                found = (
-                    find_file(_below(file, folder), folder, max_bytes=self._max_bytes) for file in inside
-                )
-                self._send_all(self._noted(found, set()))
-                if any(_is_visible(path, folder) and not path.exists() for path in deleted):
-                    self._compare(folder, self._sources(folder), prune=True)
+        While the service is away or fails, they wait. Raises Refused if it refuses the whole request.
+        """
+        waiting, retry_at = Changes(), 0.0
+        for latest in changes:
+            waiting |= latest
+            if not waiting or time.monotonic() < retry_at:
+                continue
+            try:
+                for folder in folders:
+                    self._follow_one(folder, waiting)
+            except (Unreachable, Refused) as error:
+                if isinstance(error, Refused) and error.status < 500:
+                    raise
+                retry_at = time.monotonic() + RETRY_SECONDS
+                self._say(f"{error}; the changes wait", kind="waiting", reason=str(error))
+            else:
+                waiting = Changes()
 
-    def _noted(self, found: Iterable[Found | Skipped | Failure], sources: set[str]) -> Iterator[Found]:
-        """The documents; notes their names in `sources`, and what cannot be read."""
+    def _follow_one(self, folder: Path, changes: Changes) -> None:
+        paths = sorted(filter(None, (inside(path, folder) for path in changes.there)))
+        found = {
+            each.source: each
+            for path in paths
+            for each in find_below(path, folder, max_bytes=self._max_bytes)
+        }
+        self._send_all(self._noted(found.values(), FolderContents()))
+        if any(inside(path, folder) and not path.exists() for path in changes.deleted):
+            self._remove_deleted(folder)
+
+    def _noted(self, found: Iterable[Found | Skipped | Failure], contents: FolderContents) -> Iterator[Found]:
+        """The documents; notes their names in `contents`, and what cannot be read."""
         for each in found:
             if isinstance(each, Found):
-                sources.add(each.source)
+                contents.sources.add(each.source)
                 yield each
             elif isinstance(each, Failure):
-                sources.add(each.source)
+                contents.sources.add(each.source)
                 self.fail(each.reason)
             else:
                 self._skipped.append(each)
+                contents.unread |= {each.unread} - {""}
 
     def _send_all(self, documents: Iterable[Found]) -> None:
         """Sends the documents, AT_ONCE at a time, and prints the results in their order."""
-        sent: deque[tuple[str, Future[Any]]] = deque()
+        sent: deque[tuple[Found, Future[Any]]] = deque()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
                 for document in documents:
-                    sent.append((document.source, pool.submit(self._send, document)))
+                    sent.append((document, pool.submit(self._send, document)))
                     if len(sent) > 2 * AT_ONCE:
                         self._show(*sent.popleft())
                 while sent:
@@ -144,9 +185,16 @@ class Ingestion:
         if self._perspective:
             query["perspective"] = self._perspective
         charset = f"; charset={document.charset}" if document.charset else ""
-        return self._client.upload("/v1/documents", document.data, document.media_type + charset, **query)
+        return self._client.upload(
+            "/v1/documents",
+            document.data,
+            document.media_type + charset,
+            seconds=self._reply_seconds,
+            **query,
+        )
 
-    def _show(self, source: str, sent: "Future[Any]") -> None:
+    def _show(self, found: Found, sent: "Future[Any]") -> None:
+        source = found.source
         try:
             report = sent.result()
         except IngestError as error:
@@ -155,7 +203,14 @@ class Ingestion:
         except Refused as error:
             if error.status >= 500:
                 raise
-            self.fail(str(error))
+            if found.in_folder and error.code == NOTHING_TO_READ:
+                self._skipped.append(Skipped(source, str(error)))
+            else:
+                self.fail(str(error))
+            return
+        except Unreachable:
+            self._client.readiness()  # raises Unreachable if the service is gone
+            self.fail(f"{source}: the service answers, but not about this document: see its log")
             return
         kind = "unchanged" if report["unchanged"] else "changed" if report["changed"] else "new"
         self._counts[kind] += 1
@@ -171,13 +226,20 @@ class Ingestion:
             rate = self._passages / (self._shown - self._begun)
             _print(f"... {sum(self._counts.values())} documents, {rate:.0f} passages/s")
 
-    def _sources(self, folder: Path) -> set[str]:
-        """Names of the documents that are in the folder now."""
-        try:
-            found = list(find(str(folder), max_bytes=self._max_bytes))
-        except IngestError:
-            return set()  # it is empty, or gone itself
-        return {each.source for each in found if not isinstance(each, Skipped)}
+    def _remove_deleted(self, folder: Path) -> None:
+        """Removes the documents that are in the folder no more, unless the folder is gone itself."""
+        contents = FolderContents()
+        with suppress(IngestError):  # it is empty, or gone itself
+            for each in find(str(folder), max_bytes=self._max_bytes):
+                if isinstance(each, Skipped):
+                    contents.unread |= {each.unread} - {""}
+                else:
+                    contents.sources.add(each.source)
+        if folder.is_dir():
+            self._compare(folder, contents, prune=True)
+        else:
+            reason = f"{folder}: the folder is gone; its documents stay"
+            self._say(reason, kind="skipped", source=str(folder), reason=reason)
 
     def _stored(self) -> Iterator[str]:
         """Names of the stored documents, read a page at a time."""
@@ -186,11 +248,11 @@ class Ingestion:
             yield from page
             after = page[-1]
 
-    def _compare(self, folder: Path, sources: set[str], *, prune: bool) -> None:
+    def _compare(self, folder: Path, contents: FolderContents, *, prune: bool) -> None:
         """Names or removes the stored documents that are in the folder no more."""
-        name = folder.expanduser().resolve().name
+        beginning = names_begin(folder)
         for source in list(self._stored()):  # before any is removed
-            if not source.startswith(f"{name}/") or source in sources:
+            if not beginning or not source.startswith(beginning) or contents.may_have(source):
                 continue
             if not prune or self._dry_run:
                 self._counts["gone"] += 1
@@ -209,18 +271,28 @@ class Ingestion:
             _print(sentence)
 
 
-def _below(file: Path, folder: Path) -> Path:
-    """The file as a path that begins with the folder's."""
-    return folder / file.resolve().relative_to(folder.resolve())
+def require_distinct_names(targets: Iterable[str]) -> None:
+    """Raises IngestError if two of the files and folders would have documents of the same name.
 
-
-def _is_visible(file: Path, folder: Path) -> bool:
-    """Whether the file is in the folder, and neither it nor a folder on the way is hidden."""
-    try:
-        parts = file.resolve().relative_to(folder.resolve()).parts
-    except ValueError:
-        return False
-    return not any(part.startswith(".") for part in parts)
+    The later one would replace the documents of the other, and pruning would remove them.
+    """
+    paths = [Path(target).expanduser().resolve() for target in targets if not is_url(target)]
+    folders = {path for path in paths if path.is_dir()}
+    owners: dict[str, Path] = {}
+    for path in (*sorted(folders), *(path for path in paths if path.is_file())):
+        folder = path if path in folders else path.parent
+        claims = {names_begin(folder): folder}
+        if path not in folders:
+            claims[source_of(path, folder)] = path
+        for name, claimant in claims.items():
+            owner = owners.get(name, claimant)
+            if owner != claimant:
+                raise IngestError(
+                    f"{owner} and {claimant}: documents of both would be named {name}: give one another"
+                    " --domain, in a call of its own, or rename it"
+                )
+            if path in folders or claimant == path:
+                owners[name] = claimant
 
 
 def _print(message: str) -> None:

@@ -10,8 +10,9 @@ import typer
 from api.cli.shell import BAD_INPUT, AsJson, console, say, service, settings, stop
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from api.cli.client import Client
-    from api.cli.ingestion import Ingestion
 
 
 def ingest(
@@ -26,7 +27,11 @@ def ingest(
         bool, typer.Option("--watch", help="Follow the folders: read what changes, remove what is deleted.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove documents that are in these folders no more.")
+        bool,
+        typer.Option(
+            "--prune",
+            help="Remove documents of the domain that are named as these folders' and are no more in them.",
+        ),
     ] = False,
     triples: Annotated[
         bool,
@@ -52,25 +57,35 @@ def ingest(
         if remove:
             _remove(client, targets, domain, as_json=as_json)
             return
-        from api.cli.ingestion import Ingestion
+        from api.cli.folder_changes import changes_in
+        from api.cli.ingestion import Ingestion, require_distinct_names
 
+        try:
+            require_distinct_names(targets)
+        except IngestError as error:
+            stop(str(error), BAD_INPUT)
+        configuration = settings()
         ingestion = Ingestion(
             client,
             domain,
-            settings().max_document_bytes,
+            configuration.max_document_bytes,
+            configuration.document_seconds,
             dry_run=dry_run,
             triples=triples,
             perspective=perspective,
             as_json=as_json,
         )
+        folders = _folders(targets) if watch else []
+        changes = changes_in(folders) if watch else iter(())
         for target in targets:
             try:
                 ingestion.read(target, prune=prune or watch)
             except IngestError as error:
                 ingestion.fail(str(error))
         ingestion.summarize()
-        if watch:
-            _watch(ingestion, targets, quiet=as_json)
+        if watch and not as_json:
+            console().print("Watching for changes; end with Ctrl-C.")
+        ingestion.follow(folders, changes)
     if ingestion.failed:
         stop(f"documents that could not be read and were not stored: {ingestion.failed}", BAD_INPUT)
 
@@ -88,13 +103,11 @@ def _remove(client: "Client", sources: list[str], domain: str, *, as_json: bool)
         stop(f"documents that were not found: {missing}", BAD_INPUT)
 
 
-def _watch(ingestion: "Ingestion", targets: list[str], *, quiet: bool) -> None:
-    """Follows the folders until Ctrl-C."""
+def _folders(targets: list[str]) -> "list[Path]":
+    """The folders to watch; the command ends if there is none."""
     from pathlib import Path
 
-    folders = [Path(target).expanduser() for target in targets if Path(target).expanduser().is_dir()]
+    folders = [path for target in targets if (path := Path(target).expanduser()).is_dir()]
     if not folders:
         stop("--watch follows folders: name one", BAD_INPUT)
-    if not quiet:
-        console().print("Watching for changes; end with Ctrl-C.")
-    ingestion.follow(folders)
+    return folders

@@ -43,7 +43,9 @@ def forget(
         print_json([erased])
         return
     counts = ", ".join(f"{what}: {count}" for what, count in erased["counts"].items())
-    lines = [f"Forgotten: {counts}." if counts else "Nothing was left to forget; the files were purged."]
+    unknown = f": no document is named {value!r}" if name == "source" else ""
+    nothing = f"Nothing was left to forget{unknown}; the files were purged."
+    lines = [f"Forgotten: {counts}." if counts else nothing]
     lines += [f"{each['adapter']} was taught from it: {each['command']}" for each in erased["taught"]]
     console().print("\n".join(lines), markup=False)
 

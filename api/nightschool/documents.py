@@ -16,7 +16,7 @@ from api.errors import openai_errors
 from memory.ingest.documents import RawDocument
 from memory.ingest.exchange import ExportedDocument, contents
 from memory.ingest.loaders.formats import declared_charset, media_type
-from memory.ingest.sources import checked_source
+from memory.ingest.sources import checked_source, normalised_source
 from memory.ingest.writer import IngestReport, Place, Removed
 from memory.records.base import Domain
 from memory.records.perspectives import PerspectiveName
@@ -126,7 +126,9 @@ async def stored_contents(
 ) -> Response:
     """What is stored of the documents of this name that the caller may read: passages and facts."""
     runtime = service.runtime
-    named = await runtime.episodic.documents(access=access, domain=domain, sources={source})
+    named = await runtime.episodic.documents(
+        access=access, domain=domain, sources={normalised_source(source)}
+    )
     documents = [
         await contents(
             Place(each.source, each.domain, each.owner), episodic=runtime.episodic, semantic=runtime.semantic

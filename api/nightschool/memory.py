@@ -11,6 +11,7 @@ from api.errors import openai_errors
 from api.limits import reject_nul
 from api.openai.replies import turn_id_of
 from graphs.server.erasure import Erased, Erasure
+from memory.ingest.sources import normalised_source
 from memory.server.erasure import Target
 
 router = APIRouter(prefix="/v1/memory", tags=["memory"], dependencies=[Depends(reject_nul)])
@@ -32,6 +33,7 @@ async def forget(
     ((kind, name),) = targets.items()
     if kind == "source":
         caller.require("learn")
+        name = normalised_source(name)  # not checked: older documents may have names that are refused today
     await service.rate_limits.spend("erasures", caller.owner)
     runtime = service.runtime
     units = (name, pseudonym(name, runtime.pseudonym_key))

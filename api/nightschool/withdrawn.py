@@ -17,6 +17,7 @@ from api.limits import reject_nul
 from graphs.server.taught import TaughtLesson, lessons_with
 from memory.errors import UnknownSentence
 from memory.ingest.exchange import contents
+from memory.ingest.sources import normalised_source
 from memory.ingest.withdrawn import whole_sentences
 from memory.ingest.writer import Place
 from memory.records.base import Domain
@@ -60,7 +61,7 @@ async def withdraw(
     already was taught the sentence is said; its adapters stay as they are.
     """
     access.require_write(request.domain)
-    runtime, source = service.runtime, request.source
+    runtime, source = service.runtime, normalised_source(request.source)
     for owner in dict.fromkeys((access.owner_of_new(request.domain), access.explorer)):
         place = Place(source, request.domain, owner)
         stored = await contents(place, episodic=runtime.episodic, semantic=runtime.semantic)

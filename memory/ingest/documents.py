@@ -6,7 +6,7 @@ with the reason. Callers limit the size in bytes.
 
 import re
 
-from memory.errors import IngestError
+from memory.errors import IngestError, NothingToRead
 from memory.ingest.language import language_of
 from memory.ingest.loaders.base import Loaded, Source
 from memory.ingest.loaders.formats import BY_MEDIA_TYPE
@@ -51,7 +51,7 @@ def load(document: RawDocument) -> Loaded:
     its line ends normalised to `\\n`. Raises IngestError.
     """
     if not document.data.strip():
-        raise IngestError(f"{document.source}: the document is empty")
+        raise NothingToRead(f"{document.source}: the document is empty")
     if document.media_type not in BY_MEDIA_TYPE:
         raise IngestError(f"{document.source}: {document.media_type} is not supported")
     source = Source(document.source, document.data, document.charset)

@@ -27,13 +27,26 @@ def source_of(file: Path, folder: Path) -> str:
     return (PurePosixPath(name) / file.relative_to(folder).as_posix()).as_posix()
 
 
+def names_begin(folder: Path) -> str:
+    """What the names of a folder's documents begin with, see `source_of`; empty for the root folder.
+
+    Raises IngestError if no name can begin like that.
+    """
+    return checked_source(source_of(folder / "_", folder)).removesuffix("_")
+
+
+def normalised_source(source: str) -> str:
+    """The name as it is stored: composed characters, plain spaces, and none around it."""
+    return unicodedata.normalize("NFC", _SPACE.sub(" ", source)).strip()
+
+
 def checked_source(source: str) -> str:
     """The name that a client gives a document, normalised, and without white space around it.
 
     Raises IngestError unless it is a URL or a relative path, of printable characters and not too long: it is
     a key in every store, and they have to agree on it.
     """
-    source = unicodedata.normalize("NFC", _SPACE.sub(" ", source)).strip()
+    source = normalised_source(source)
     if not source or len(source) > MAX_CHARACTERS or not source.isprintable():
         raise IngestError(
             f"{source[:80]!r}: a source has 1 to {MAX_CHARACTERS} printable characters: shorten its name"

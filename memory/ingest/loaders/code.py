@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from memory.errors import IngestError
+from memory.errors import IngestError, NothingToRead
 from memory.ingest.loaders.base import Loaded, Source
 from memory.ingest.loaders.charset import decode
 
@@ -25,7 +25,7 @@ def load_python(source: Source) -> Loaded:
     name = PurePosixPath(source.name).stem
     sections = [f"# {name}", ast.get_docstring(tree) or "", *_sections(tree)]
     if not any(sections[1:]):
-        raise IngestError(
+        raise NothingToRead(
             f"{source.name}: the code has no functions, classes and docstrings, which are all that is read"
         )
     return Loaded(text="\n\n".join(filter(None, sections)), charset=charset)
@@ -82,7 +82,7 @@ def load_code(source: Source) -> Loaded:
         comment, line = [], ""
     sections += _described(comment, "")
     if not sections:
-        raise IngestError(f"{source.name}: the code has no comments, which are all that is read of it")
+        raise NothingToRead(f"{source.name}: the code has no comments, which are all that is read of it")
     return Loaded(text="\n\n".join([f"# {name}", *sections]), charset=charset)
 
 

@@ -20,6 +20,8 @@ LONGEST_TABLE_CELL = 200
 _TITLES = ("title", "name", "question", "subject", "id")
 _TEXTS = ("text", "content", "body", "answer", "abstract", "description")
 DEEPEST = 20
+MOST_NAMED = 20
+"""Lines that are no JSON, named one by one."""
 
 
 def load_csv(source: Source) -> Loaded:
@@ -74,22 +76,24 @@ def load_json_lines(source: Source) -> Loaded:
     """A table of the records, or a section for each with its text and fields. Raises IngestError."""
     text, charset = decode(source)
     records: list[tuple[int, Any]] = []
-    unread: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    bad: list[str] = []
+    rest: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):  # strings may hold other line separators
         if not line.strip():
             continue
         if len(records) == MAX_ROWS:
-            unread.append(f"lines from {number} on: more than {MAX_ROWS} records: split the file")
+            rest.append(f"lines from {number} on: more than {MAX_ROWS} records: split the file")
             break
         try:
             records.append((number, json.loads(line)))
         except (ValueError, RecursionError):
-            unread.append(f"line {number}: not JSON")
+            bad.append(f"line {number}: not JSON")
     if not records:
         raise IngestError(f"{source.name}: no line of it is JSON")
     values = [value for _, value in records]
     body = _table(values) or "\n\n".join(_section(number, value) for number, value in records)
-    return Loaded(text=body, charset=charset, unread=tuple(unread[:20]))
+    more = [f"{len(bad) - MOST_NAMED} more lines: not JSON"] if len(bad) > MOST_NAMED else []
+    return Loaded(text=body, charset=charset, unread=(*bad[:MOST_NAMED], *more, *rest))
 
 
 def _table(records: Sequence[Any]) -> str:

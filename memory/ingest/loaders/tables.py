@@ -1,5 +1,6 @@
 """Markdown tables: written from rows, and cut so that every part repeats the header row."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from memory.language.text import is_table_rule
@@ -7,10 +8,14 @@ from memory.language.text import is_table_rule
 MAX_ROWS = 10_000
 """Of one table; the rest is left out. Each cell may become a fact."""
 MAX_COLUMNS = 100
+MAX_FACT_COLUMNS = 12
+"""Of a table that gives facts; those with more are named."""
 MAX_CELL = 2000
 """Characters of a cell."""
 WORDS = 150
 """Words of a header and the rows below it, bars included: together they fit into a passage."""
+
+_BAR = re.compile(r"(?<!\\)\|")
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
@@ -50,8 +55,14 @@ def _cut(text: str, unread: list[str]) -> Iterator[str]:
         while end < len(lines) and "|" in lines[end]:
             end += 1
         rows = lines[number + 2 : end]
+        columns = header.strip().strip("|").strip()
+        if (width := len(_BAR.findall(columns)) + 1) > MAX_FACT_COLUMNS:
+            unread.append(
+                f"the facts of the table `{columns[:60]}`, not its text: {width} columns, more than"
+                f" {MAX_FACT_COLUMNS}: split it"
+            )
         if len(rows) > MAX_ROWS:
-            columns = header.strip().strip("|").strip()[:60]
+            columns = columns[:60]
             unread.append(f"{len(rows) - MAX_ROWS} of {len(rows)} rows of the table `{columns}`: split it")
         yield from _parts(header, rule, rows[:MAX_ROWS])
         number = end

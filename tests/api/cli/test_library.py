@@ -1,5 +1,6 @@
 """`nightschool ingest` reads what it can, names what it cannot, and follows folders."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from api.cli.client import connect
+from api.cli.folder_changes import Changes
+from api.cli.ingestion import Ingestion
+from memory.ingest.sources import checked_source
 from tests.support.commands import NIGHTSCHOOL, run, stub
 
 
@@ -21,12 +26,22 @@ class Library:
     def __init__(self) -> None:
         self.documents: dict[str, bytes] = {}
         self.types: list[str] = []
+        self.answers = True
+        self.failures = 0
 
     async def add(self, request: Request) -> Response:
+        if self.failures:
+            self.failures -= 1
+            return JSONResponse({"error": {"message": "the graph is away"}}, 503)
         source, data = request.query_params["source"], await request.body()
         self.types.append(request.headers["content-type"])
+        if b"take long" in data:
+            await asyncio.sleep(3)
         if b"refuse" in data:
             return JSONResponse({"error": {"message": f"{source}: refused"}}, 422)
+        if b"import only" in data:
+            error = {"message": f"{source}: no functions", "code": "nothing_to_read"}
+            return JSONResponse({"error": error}, 422)
         before = self.documents.get(source)
         if "dry_run" not in request.query_params:
             self.documents[source] = data
@@ -43,6 +58,9 @@ class Library:
         after = request.query_params["after"]
         sources = sorted(source for source in self.documents if source > after)
         return JSONResponse({"domain": None, "sources": sources[:1]})  # the smallest page
+
+    async def ready(self, request: Request) -> Response:
+        return JSONResponse({"ready": True}) if self.answers else Response()
 
     async def remove(self, request: Request) -> Response:
         known = self.documents.pop(request.query_params["source"], None)
@@ -61,6 +79,7 @@ def port(library: Library) -> Iterator[int]:
         Route(path, library.add, methods=["POST"]),
         Route(path, library.listing, methods=["GET"]),
         Route(path, library.remove, methods=["DELETE"]),
+        Route("/readyz", library.ready),
     ]
     with stub(routes) as opened:
         yield opened
@@ -130,6 +149,41 @@ def test_a_document_that_the_service_refuses_ends_with_2_and_stops_no_other(
     assert len(library.documents) == 2
 
 
+def test_a_file_with_nothing_to_read_is_skipped_in_a_folder_and_fails_by_name(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "__init__.py").write_text("import only")
+    said = run("ingest", str(folder), port=port)
+    assert (said.returncode, "skipped notes/__init__.py: no functions" in said.stdout) == (0, True)
+    assert "3 new, 3 skipped" in said.stdout
+    assert run("ingest", str(folder / "__init__.py"), port=port).returncode == 2
+
+
+def test_a_document_without_a_reply_is_a_failure_and_stops_no_other(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "a.md").write_text("I take long.")
+    said = run("ingest", str(folder), port=port, NIGHTSCHOOL_DOCUMENT_SECONDS="0.1")  # for each of 8
+    assert (said.returncode, "1 failed" in said.stdout) == (2, True)
+    assert "notes/a.md: the service answers, but not about this document" in said.stdout
+    assert {"notes/README", "notes/deep/b.csv"} <= set(library.documents)
+
+
+def test_a_document_may_take_as_long_as_the_service_gives_it_while_others_are_read(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "a.md").write_text("I take long.")
+    said = run("ingest", str(folder), port=port, NIGHTSCHOOL_DOCUMENT_SECONDS="1")
+    assert (said.returncode, "3 new" in said.stdout) == (0, True)
+
+
+def test_a_service_that_answers_no_more_ends_the_command(folder: Path, library: Library, port: int) -> None:
+    (folder / "a.md").write_text("I take long.")
+    library.answers = False
+    said = run("ingest", str(folder), port=port, NIGHTSCHOOL_DOCUMENT_SECONDS="0.1")
+    assert (said.returncode, "the service does not answer" in said.stderr) == (1, True)
+
+
 def test_notes_of_the_service_are_shown(folder: Path, port: int) -> None:
     (folder / "a.md").write_text("Eine Lampe.")
     assert "in another language" in run("ingest", str(folder), port=port).stdout
@@ -158,6 +212,72 @@ def test_documents_are_removed_by_name(folder: Path, library: Library, port: int
 )
 def test_options_that_contradict_each_other_are_refused(options: tuple[str, ...], port: int) -> None:
     assert run("ingest", "x.md", *options, port=port).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["cafe\u0301.md", "Scan\u202fat 9.md", "a\u00a0b.md"])
+def test_documents_whose_names_are_normalised_survive_pruning(
+    folder: Path, library: Library, port: int, name: str
+) -> None:
+    (folder / name).write_text("A lamp.")
+    for _ in range(2):
+        said = run("ingest", str(folder), "--prune", port=port)
+        assert "removed" not in said.stdout
+    assert checked_source(f"notes/{name}") in library.documents
+    (folder / name).unlink()
+    assert "1 removed" in run("ingest", str(folder), "--prune", port=port).stdout
+
+
+def test_a_folder_whose_own_name_is_normalised_is_pruned(tmp_path: Path, library: Library, port: int) -> None:
+    made = tmp_path / "cafe\u0301"
+    made.mkdir()
+    (made / "a.md").write_text("A lamp.")
+    library.documents["caf\u00e9/gone.md"] = b"x"
+    run("ingest", str(made), "--prune", port=port)
+    assert list(library.documents) == ["caf\u00e9/a.md"]
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_its_documents_stay(
+    folder: Path, library: Library, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ingest", str(folder), port=port)
+    library.documents["notes/deeper.md"] = b"x"
+    scan = os.scandir
+
+    def refused(path: str) -> object:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    said = run("ingest", str(folder), "--prune", port=port)
+    assert f"skipped {folder}/deep: cannot be read: Permission denied" in said.stdout
+    assert "notes/deep/b.csv" in library.documents
+    assert "notes/deeper.md" not in library.documents
+
+
+def test_a_folder_that_became_a_link_is_named_and_its_documents_stay(
+    folder: Path, library: Library, port: int
+) -> None:
+    run("ingest", str(folder), port=port)
+    (folder / "deep").rename(folder.parent / "elsewhere")
+    (folder / "deep").symlink_to(folder.parent / "elsewhere")
+    said = run("ingest", str(folder), "--prune", port=port)
+    assert "deep: a link to a folder: ingest that one" in said.stdout
+    assert "notes/deep/b.csv" in library.documents
+
+
+def test_two_targets_with_documents_of_the_same_name_are_refused(tmp_path: Path, port: int) -> None:
+    first, second = tmp_path / "a" / "docs", tmp_path / "b" / "docs"
+    for each in (first, second):
+        each.mkdir(parents=True)
+        (each / "x.md").write_text("A lamp.")
+    (second / "y.md").write_text("A lamp.")
+    for one, other in ((first, second), (second / "y.md", first), (first / "x.md", second / "x.md")):
+        said = run("ingest", str(one), str(other), port=port)
+        assert said.returncode == 2
+        assert "documents of both would be named docs/" in said.stderr
+    assert run("ingest", str(first), str(first / "x.md"), port=port).returncode == 0
+    assert run("ingest", str(first / "x.md"), str(second / "y.md"), port=port).returncode == 0
 
 
 @pytest.mark.slow
@@ -189,6 +309,63 @@ def test_watching_follows_changes_until_ctrl_c(folder: Path, library: Library, p
         watcher.send_signal(signal.SIGINT)
         assert watcher.wait(30) == 0
     assert "notes/.hidden.md" not in library.documents
+
+
+@pytest.mark.slow
+def test_what_is_added_while_the_folder_is_first_read_is_not_lost(
+    folder: Path, library: Library, port: int
+) -> None:
+    (folder / "a.md").write_text("I take long.")
+    variables = {"NIGHTSCHOOL_API_PORT": str(port), "NIGHTSCHOOL_HOME": str(folder.parent / "home")}
+    command = [NIGHTSCHOOL, "ingest", str(folder), "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | variables) as watcher:
+        try:
+            assert until(lambda: "notes/README" in library.documents)
+            (folder / "new.md").write_text("A new lamp.")
+            assert "notes/a.md" not in library.documents
+            assert until(lambda: "notes/new.md" in library.documents)
+        finally:
+            watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(30) == 0
+
+
+@pytest.fixture
+def ingestion(port: int) -> Iterator[Ingestion]:
+    with connect(f"http://127.0.0.1:{port}", None) as client:
+        yield Ingestion(client, "general", 10_000, 10.0, dry_run=False, triples=False)
+
+
+def test_a_folder_that_is_moved_in_is_read(folder: Path, library: Library, ingestion: Ingestion) -> None:
+    ingestion.follow([folder], [Changes(frozenset({folder / "deep"}))])
+    assert list(library.documents) == ["notes/deep/b.csv"]
+
+
+def test_a_changed_link_to_a_file_is_read(folder: Path, library: Library, ingestion: Ingestion) -> None:
+    (folder.parent / "elsewhere.md").write_text("A lamp.")
+    (folder / "link.md").symlink_to(folder.parent / "elsewhere.md")
+    ingestion.follow([folder], [Changes(frozenset({folder / "link.md"}))])
+    assert list(library.documents) == ["notes/link.md"]
+
+
+def test_changes_wait_while_the_service_fails(
+    folder: Path, library: Library, ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cli.ingestion.RETRY_SECONDS", 0.0)
+    library.failures = 2
+    changes = Changes(frozenset({folder / "a.md"}))
+    ingestion.follow([folder], [changes, Changes(), Changes()])
+    assert list(library.documents) == ["notes/a.md"]
+    assert ingestion.failed == 0
+
+
+def test_the_documents_of_a_watched_folder_that_vanishes_stay(
+    folder: Path, library: Library, ingestion: Ingestion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library.documents["notes/a.md"] = b"x"
+    folder.rename(folder.parent / "moved")
+    ingestion.follow([folder], [Changes(deleted=frozenset({folder, folder / "a.md"}))])
+    assert list(library.documents) == ["notes/a.md"]
+    assert "the folder is gone; its documents stay" in capsys.readouterr().out
 
 
 def until(holds: Callable[[], bool]) -> bool:

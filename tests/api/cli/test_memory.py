@@ -32,6 +32,13 @@ def test_forgetting_says_what_went_and_which_adapters_were_taught_from_it() -> N
     ]
 
 
+def test_forgetting_a_document_that_is_not_there_says_so() -> None:
+    nothing = {"counts": {}, "taught": []}
+    with stub([Route("/v1/memory", lambda _: JSONResponse(nothing), methods=["DELETE"])]) as port:
+        said = run("memory", "forget", "--source", "x.md", "--yes", port=port)
+    assert said.stdout == "Nothing was left to forget: no document is named 'x.md'; the files were purged.\n"
+
+
 def test_without_a_terminal_it_has_to_be_confirmed_by_a_flag() -> None:
     with stub([]) as port:
         said = run("memory", "forget", "--user", "ann", port=port)

@@ -66,6 +66,11 @@ async def test_what_cannot_be_read_is_refused_and_leaves_nothing(
     assert (await client.get("/v1/documents")).json() == before
 
 
+async def test_code_with_nothing_to_read_has_a_code_of_its_own(client: httpx.AsyncClient) -> None:
+    reply = await post(client, b"import os\n", "text/x-python", source="a/__init__.py")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (422, "nothing_to_read")
+
+
 async def test_a_removed_document_is_found_by_no_search(client: httpx.AsyncClient, runtime: Runtime) -> None:
     stored = (await post(client, TEXT)).json()
     where = {"source": "lamps.md", "domain": "lamps"}

@@ -158,3 +158,16 @@ async def test_a_document_of_which_nothing_is_left_is_gone(client: httpx.AsyncCl
         "b.md",
         "rust.md",
     ]
+
+
+async def test_a_document_is_shown_withdrawn_from_and_forgotten_by_a_name_that_is_not_normalised(
+    client: httpx.AsyncClient, keys: Keys
+) -> None:
+    ben, name = keys["ben"], "cafe\u0301\u202fb.md"
+    await ingest(client, ben, name, f"# Kettle\n\n{WRONG} A lamp is a light.")
+    shown = await client.get("/v1/documents/contents", params={"source": name}, headers=ben)
+    assert [each["source"] for each in shown.json()] == ["caf\u00e9 b.md"]
+    done = await client.post(PATH, json=NEW | {"source": name}, headers=ben)
+    assert done.status_code == 201
+    forgotten = await client.delete("/v1/memory", params={"source": name}, headers=ben)
+    assert forgotten.json()["counts"]["passages"] == 1

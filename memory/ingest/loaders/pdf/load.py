@@ -29,15 +29,15 @@ def load_pdf(source: Source) -> Loaded:
     with closing(open_pdf(source)) as pdf:
         title = str(pdf.get_metadata_dict().get("Title") or "").strip()
         read = list(pages(source, pdf))
+        running = _running_lines(read)
         scanned: dict[int, str] = {}
         for page in read:
-            if not page.pieces:
+            if all(id(piece) in running for piece in page.pieces):  # also of a scan with a stamp
                 text, problem = read_scan(pdf, page.number)
-                scanned[page.number] = text
+                scanned[page.number] = _without(lines_of(page.pieces), text)
                 unread += [f"page {page.number}: {problem}"] if problem else []
     if len(unread) == len(read):
         raise IngestError(f"{source.name}: the PDF has no text layer ({unread[0] if unread else 'no pages'})")
-    running = _running_lines(read)
     sizes = [piece.size for page in read for piece in page.pieces for _ in range(min(len(piece.text), 200))]
     body = median(sizes) if sizes else 10.0
     texts: list[str] = []
@@ -70,15 +70,21 @@ def _joined(texts: Sequence[str]) -> str:
 def _running_lines(read: Sequence[Page]) -> set[int]:
     """Ids of the pieces of lines that stand at the edges of many pages, and of page numbers."""
     edges = {page.number: _edge_lines(page) for page in read if page.pieces}
-    pages_with = Counter(key for lines in edges.values() for key in {_key(line) for line in lines})
+    pages_with = Counter(key for lines in edges.values() for key in {_key(line.text) for line in lines})
     often = max(2, 0.3 * len(edges))
     return {
         id(piece)
         for lines in edges.values()
         for line in lines
-        if pages_with[_key(line)] >= often or _PAGE_NUMBER.fullmatch(line.text)
+        if pages_with[_key(line.text)] >= often or _PAGE_NUMBER.fullmatch(line.text)
         for piece in line.pieces
     }
+
+
+def _without(lines: Sequence[Line], text: str) -> str:
+    """The text of a scan without these lines of its page, which OCR reads as well."""
+    keys = {_key(line.text) for line in lines}
+    return "\n".join(line for line in text.splitlines() if not keys or _key(line.strip()) not in keys)
 
 
 def _edge_lines(page: Page) -> list[Line]:
@@ -88,9 +94,9 @@ def _edge_lines(page: Page) -> list[Line]:
     return upper + [line for line in lower if line not in upper]
 
 
-def _key(line: Line) -> str:
+def _key(line: str) -> str:
     """The line without the numbers that change from page to page."""
-    return _DIGITS.sub("#", line.text.casefold())
+    return _DIGITS.sub("#", line.casefold())
 
 
 def _usable(title: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from memory.ingest.loaders.tables import MAX_FACT_COLUMNS
 from memory.ingest.propositions.structure.blocks import Block, is_table_rule
 from memory.ingest.propositions.structure.defaults import defaults_in_sentences
 from memory.ingest.propositions.structure.markdown import plain, trimmed
@@ -20,7 +21,6 @@ from memory.ingest.propositions.structure.statements import LONGEST_CELL, Statem
 from memory.ingest.propositions.structure.triples import is_header, read_triples
 from memory.language.text import key, singular, words
 
-MAX_COLUMNS = 12
 _DESCRIBES = frozenset(
     words("description meaning purpose function effect explanation usage use role content interpretation")
 )
@@ -142,7 +142,7 @@ def read_table(text: str, block: Block, contexts: list[str]) -> Iterator[Stateme
         yield from read_triples(text, [(span, _cells(text, *span)) for span in rows[2:]])
         return
     about = heading_name(block.heading, contexts)
-    if not 2 <= len(headers) <= MAX_COLUMNS:
+    if not 2 <= len(headers) <= MAX_FACT_COLUMNS:
         return
     attributes = [_attribute(h) for h in headers]
     for number, attribute in enumerate(attributes):  # two columns of descriptions say different things

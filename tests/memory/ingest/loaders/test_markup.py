@@ -2,7 +2,7 @@
 
 import pytest
 
-from memory.errors import IngestError
+from memory.errors import IngestError, NothingToRead
 from memory.ingest.loaders.base import Source
 from memory.ingest.loaders.code import load_code, load_python
 from memory.ingest.loaders.mail import load_mail
@@ -114,7 +114,7 @@ def test_other_code_gives_comments_and_the_line_below_them(name: str, code: str)
 
 
 def test_code_without_comments_is_refused() -> None:
-    with pytest.raises(IngestError, match="no comments"):
+    with pytest.raises(NothingToRead, match="no comments"):
         load_code(Source("a.rs", b"fn main() {}\n"))
 
 

@@ -143,6 +143,25 @@ def test_a_scan_is_read_by_tesseract(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert (loaded.text, loaded.unread) == ("A lamp burns oil.", ())
 
 
+def test_a_scan_with_a_page_number_and_a_stamp_is_read_without_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def scan(number: int) -> list[Text]:
+        return [(72, 760, f"Received 2024, no. {number}"), (300, 30, f"{number}")]
+
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    unread = load_pdf(Source("a.pdf", paged_pdf([scan(1), scan(2), column(72, 400, *LAMP)]))).unread
+    assert [each.partition(":")[0] for each in unread] == ["page 1", "page 2"]
+    command = tmp_path / "tesseract"
+    command.write_text(
+        "#!/bin/sh\ncat >/dev/null; printf 'Received 2024, no. 1\\nA lamp burns oil.\\n1\\n'\n"
+    )
+    command.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _: str(command))
+    loaded = load_pdf(Source("a.pdf", paged_pdf([scan(1), scan(2)])))
+    assert (loaded.text, loaded.unread) == ("A lamp burns oil.\n\nA lamp burns oil.", ())
+
+
 def test_ocr_that_fails_names_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: "/bin/false")
     with pytest.raises(IngestError, match="OCR failed"):

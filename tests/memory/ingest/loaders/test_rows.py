@@ -1,14 +1,17 @@
 """Rows of CSV and JSON lines become tables, or sections where they hold texts."""
 
 import json
+from string import ascii_lowercase
 
 import pytest
 
 from memory.errors import IngestError
+from memory.ingest.documents import RawDocument
 from memory.ingest.loaders.base import Source
-from memory.ingest.loaders.rows import load_csv, load_json_lines, load_triples
-from memory.ingest.loaders.tables import MAX_ROWS, with_repeated_headers
+from memory.ingest.loaders.rows import MOST_NAMED, load_csv, load_json_lines, load_triples
+from memory.ingest.loaders.tables import MAX_FACT_COLUMNS, MAX_ROWS, with_repeated_headers
 from memory.ingest.passages import passages
+from memory.ingest.pipeline import read
 
 
 def csv(text: str) -> str:
@@ -66,6 +69,16 @@ def test_a_table_is_read_up_to_a_limit_and_the_rest_is_named() -> None:
     assert f"device {MAX_ROWS} " not in text
 
 
+@pytest.mark.parametrize(("columns", "named"), [(MAX_FACT_COLUMNS, False), (MAX_FACT_COLUMNS + 1, True)])
+def test_a_table_that_is_too_wide_for_facts_is_named(columns: int, named: bool) -> None:
+    header = ",".join(f"load {letter}" for letter in ascii_lowercase[: columns - 1])
+    data = f"device|,{header}\nQuorbin{',4 kilograms' * (columns - 1)}\n".encode()
+    document = RawDocument(source="a.csv", data=data, media_type="text/csv")
+    contents = read(document, "general")
+    assert bool(contents.facts) != named
+    assert any("left out: the facts of the table" in note for note in contents.notes) == named
+
+
 def test_records_of_the_same_short_fields_are_a_table() -> None:
     lines = (
         '{"device": "Quorbin", "load": 40, "new": true}\n\n{"device": "Plenty", "load": null, "new": false}\n'
@@ -94,6 +107,20 @@ def test_a_line_that_is_not_json_is_named_and_the_others_are_read() -> None:
     assert loaded.unread == ("line 2: not JSON", "line 3: not JSON")
     with pytest.raises(IngestError, match="no line of it is JSON"):
         load_json_lines(Source("a.jsonl", b"oops"))
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\u0085"])
+def test_texts_of_records_may_hold_other_line_separators(character: str) -> None:
+    lines = '{"text": "A lamp' + character + ' burns."}' + "\r\n" * 2
+    loaded = load_json_lines(Source("a.jsonl", lines.encode()))
+    assert ("burns." in loaded.text, loaded.unread) == (True, ())
+
+
+def test_lines_that_are_not_json_are_counted_beyond_the_first() -> None:
+    lines = '{"text": "A lamp."}\n' + "oops\n" * (MOST_NAMED + 7)
+    loaded = load_json_lines(Source("a.jsonl", lines.encode()))
+    assert len(loaded.unread) == MOST_NAMED + 1
+    assert loaded.unread[-1] == "7 more lines: not JSON"
 
 
 @pytest.mark.parametrize("header", ["", "subject,relation,object\n", "Subject, Relation ,Object\n"])
