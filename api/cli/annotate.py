@@ -252,7 +252,7 @@ def import_(
     if domain is not None:
         query["domain"] = domain
     with service() as client:
-        found = client.upload("/v1/annotation/import", data, "application/octet-stream", **query)
+        found = client.upload("/v1/annotation/import", data, "application/octet-stream", query)
     sentence = (
         f"{found['records']} records read into {found['batch']}: {found['items']} new items,"
         f" {found['judgements']} judgements"

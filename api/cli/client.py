@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,7 +63,13 @@ class Client:
         return self._reply("GET", path, params=_without_none(query)).content
 
     def upload(
-        self, path: str, data: bytes, media_type: str, *, seconds: float = REPLY_SECONDS, **query: str
+        self,
+        path: str,
+        data: bytes,
+        media_type: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        seconds: float = REPLY_SECONDS,
     ) -> Any:
         """Sends bytes as they are; waits `seconds` for the reply's JSON. Raises Unreachable, Refused."""
         headers = {"Content-Type": media_type}

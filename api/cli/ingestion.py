@@ -189,8 +189,8 @@ class Ingestion:
             "/v1/documents",
             document.data,
             document.media_type + charset,
+            query,
             seconds=self._reply_seconds,
-            **query,
         )
 
     def _show(self, found: Found, sent: "Future[Any]") -> None:
