@@ -34,13 +34,13 @@ def test_a_second_one_on_the_same_home_is_refused(service: Stack) -> None:
 def test_a_killed_part_comes_back_and_nothing_acknowledged_is_lost(service: Stack, name: str) -> None:
     source = f"lamps-{name}.md"
     query = {"source": source, "domain": "lamps"}
-    service.client.upload("/v1/documents", NOTES, "text/markdown", **query)
+    service.client.upload("/v1/documents", NOTES, "text/markdown", query)
     starts = service.said(f"{name:<6} | ready after")
     os.kill(service.pid(name), signal.SIGKILL)
     service.await_said(rf"^{name} +\| ready after", times=starts + 1)
     _await_ready(service)
     assert source in service.client.get("/v1/documents", domain="lamps")["sources"]
-    assert service.client.upload("/v1/documents", NOTES, "text/markdown", **query)["unchanged"] == 1
+    assert service.client.upload("/v1/documents", NOTES, "text/markdown", query)["unchanged"] == 1
 
 
 def test_nothing_in_the_home_folder_is_readable_for_other_users(service: Stack) -> None:
