@@ -13,15 +13,18 @@ from pydantic import BaseModel
 from agent.learning.contradictions import Conflict, conflicts
 from agent.learning.fact_standing import is_stale
 from api.auth import AccessDep
-from api.compose import ServiceDep
+from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
+from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.knowledge import Fact
 from memory.semantic.alike import alike_names
 from memory.semantic.naming import about_by_any_name, by_domain
 
 router = APIRouter(prefix="/v1/memory", tags=["memory"], dependencies=[Depends(reject_nul)])
+MOST_FACTS = 100_000
+"""Facts that are read to compare them; beyond, replies say that they are not complete."""
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -49,6 +52,8 @@ class Conflicts(BaseModel):
     total: int
     views: int
     """Of these, what perspectives see differently: nobody needs to be wrong."""
+    complete: bool
+    """Whether all facts were compared; else only MOST_FACTS of them."""
     conflicts: list[Conflict]
     """The first of them."""
 
@@ -65,17 +70,19 @@ async def contradicting(
     Both stay in memory. Correct or remove the document that is wrong, and the conflict is gone. What declared
     perspectives see differently is of kind `view`: nobody needs to be wrong.
     """
-    facts = await service.runtime.semantic.all(access=access, domain=domain)
+    facts, complete = await _read(service, access, domain)
     viewpoints = await service.perspectives.viewpoints(access)
     found = await asyncio.to_thread(conflicts, facts, viewpoints)
     views = sum(each.kind == "view" for each in found)
-    return Conflicts(total=len(found), views=views, conflicts=list(found[:limit]))
+    return Conflicts(total=len(found), views=views, complete=complete, conflicts=list(found[:limit]))
 
 
 class StaleFacts(BaseModel):
     """Facts that should be looked up again."""
 
     total: int
+    complete: bool
+    """Whether all facts were looked at; else only MOST_FACTS of them."""
     facts: list[Fact]
     """The first of them, by subject."""
 
@@ -84,16 +91,16 @@ class StaleFacts(BaseModel):
 async def stale(
     service: ServiceDep, access: AccessDep, domain: Domain | None = None, limit: Limit = 100
 ) -> StaleFacts:
-    """Lists facts that have ended, or that describe a state and were read long ago: look them up again.
+    """Lists facts that describe a state and were read long ago: look them up again.
 
     A state (`is the mayor`) is stale a year after its document was first read, a plan (`will open`) after
     half a year; what happened in the past never is.
     """
-    facts = await service.runtime.semantic.all(access=access, domain=domain)
+    facts, complete = await _read(service, access, domain)
     now = service.runtime.clock()
     found = await asyncio.to_thread(lambda: [fact for fact in facts if is_stale(fact, now)])
     found.sort(key=lambda fact: (fact.subject, fact.id))
-    return StaleFacts(total=len(found), facts=found[:limit])
+    return StaleFacts(total=len(found), complete=complete, facts=found[:limit])
 
 
 class NamesOfOne(BaseModel):
@@ -119,6 +126,8 @@ class Names(BaseModel):
 
     same: list[NamesOfOne]
     alike: list[AlikeNames]
+    complete: bool
+    """Whether the names of all facts were compared; else only those of MOST_FACTS."""
 
 
 @router.get("/names", responses=openai_errors(422, 503))
@@ -130,9 +139,16 @@ async def names(
     To decide otherwise, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`. Remove its
     document to undo it.
     """
-    facts = await service.runtime.semantic.all(access=access, domain=domain)
+    facts, complete = await _read(service, access, domain)
     joined, alike = await asyncio.to_thread(lambda: (_joined(facts), alike_names(facts)))
-    return Names(same=joined[:limit], alike=[AlikeNames(**pair._asdict()) for pair in alike[:limit]])
+    first = [AlikeNames(**pair._asdict()) for pair in alike[:limit]]
+    return Names(same=joined[:limit], alike=first, complete=complete)
+
+
+async def _read(service: Service, access: Access, domain: Domain | None) -> tuple[Sequence[Fact], bool]:
+    """At most MOST_FACTS facts that may be read, and whether these are all."""
+    facts = await service.runtime.semantic.all(access=access, domain=domain, limit=MOST_FACTS + 1)
+    return facts[:MOST_FACTS], len(facts) <= MOST_FACTS
 
 
 def _joined(facts: Sequence[Fact]) -> list[NamesOfOne]:

@@ -158,3 +158,13 @@ async def test_a_document_is_shown_withdrawn_from_and_forgotten_by_a_name_that_i
     assert done.status_code == 201
     forgotten = await client.delete("/v1/memory", params={"source": name}, headers=ben)
     assert forgotten.json()["counts"]["passages"] == 1
+
+
+@pytest.mark.parametrize("listing", ["conflicts", "stale", "names"])
+async def test_a_listing_says_whether_all_facts_were_compared(
+    client: httpx.AsyncClient, keys: Keys, monkeypatch: pytest.MonkeyPatch, listing: str
+) -> None:
+    for most, complete in ((100_000, True), (1, False)):
+        monkeypatch.setattr("api.nightschool.facts.MOST_FACTS", most)
+        reply = await client.get(f"/v1/memory/{listing}", headers=keys["ben"])
+        assert reply.json()["complete"] == complete
