@@ -244,6 +244,8 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Read preference pairs or items with judgements: all of the file, or nothing if a line is wrong."""
+    from api.cli.client import REPLY_SECONDS
+
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -252,7 +254,9 @@ def import_(
     if domain is not None:
         query["domain"] = domain
     with service() as client:
-        found = client.upload("/v1/annotation/import", data, "application/octet-stream", **query)
+        found = client.upload(
+            "/v1/annotation/import", data, "application/octet-stream", seconds=REPLY_SECONDS, **query
+        )
     sentence = (
         f"{found['records']} records read into {found['batch']}: {found['items']} new items,"
         f" {found['judgements']} judgements"
