@@ -12,8 +12,9 @@ from agent.chat.routing import DEFAULT_DOMAIN
 from api.auth import AccessDep, CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
+from api.nightschool.weighed_facts import StoredDocument, weighed
 from memory.ingest.documents import RawDocument
-from memory.ingest.exchange import ExportedDocument, contents
+from memory.ingest.exchange import contents
 from memory.ingest.loaders.formats import declared_charset, media_type
 from memory.ingest.sources import checked_source, normalised_source
 from memory.ingest.writer import IngestReport, Place, Removed
@@ -121,15 +122,17 @@ async def stored_contents(
     access: AccessDep,
     source: Annotated[str, Query(min_length=1, max_length=2000)],
     domain: Domain | None = None,
-) -> list[ExportedDocument]:
+) -> list[StoredDocument]:
     """What is stored of the documents of this name that the caller may read: passages and facts."""
     runtime = service.runtime
     named = await runtime.episodic.documents(
         access=access, domain=domain, sources={normalised_source(source)}
     )
-    return [
-        await contents(
-            Place(each.source, each.domain, each.owner), episodic=runtime.episodic, semantic=runtime.semantic
-        )
-        for each in named
-    ]
+    shown = []
+    for each in named:
+        place = Place(each.source, each.domain, each.owner)
+        stored = await contents(place, episodic=runtime.episodic, semantic=runtime.semantic)
+        facts = await weighed(stored.facts, runtime.semantic, access=access)
+        parts = {**place._asdict(), "passages": stored.passages, "facts": tuple(facts)}
+        shown.append(StoredDocument.model_construct(**parts))  # it may be gone meanwhile, without passages
+    return shown

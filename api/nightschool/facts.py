@@ -16,6 +16,7 @@ from api.auth import AccessDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
+from api.nightschool.weighed_facts import WeighedFact, weighed
 from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.knowledge import Fact
@@ -35,7 +36,7 @@ async def about(
     about: Annotated[str, Query(min_length=1, max_length=500)],
     domain: Domain | None = None,
     limit: Limit = 100,
-) -> list[Fact]:
+) -> list[WeighedFact]:
     """Facts whose subject or object is this name, ignoring case, plural and article; as subject first.
 
     Those under another name of the same thing, such as its abbreviation, come after them.
@@ -43,7 +44,7 @@ async def about(
     known = await about_by_any_name(
         service.runtime.semantic, [about], access=access, domain=domain, limit=limit
     )
-    return list(known.facts)
+    return await weighed(known.facts, service.runtime.semantic, access=access)
 
 
 class Conflicts(BaseModel):
