@@ -98,4 +98,8 @@ def import_(
 
 def _facts(document: dict[str, Any], passage_id: str) -> str:
     facts = [f for f in document.get("facts", []) if f["passage_id"] == passage_id]
-    return "; ".join(f"{f['subject']} | {f['relation']} | {f['object']}" for f in facts)
+    return "; ".join(
+        f"{f['subject']} | {f['relation']} | {f['object']}"
+        f" (confidence {f['confidence']:.2f}, support {f['support']})"
+        for f in facts
+    )

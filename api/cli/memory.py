@@ -65,11 +65,12 @@ def search(
 
     request = {"query": query, "limit": limit, "domain": domain, "as_of": as_of}
     with service() as client:
-        hits = client.post("/v1/search", request)["hits"]
+        found = client.post("/v1/search", request)
+    hits, facts = found["hits"], found["facts"]
     if as_json:
         print_json(hits)
         return
-    if not hits:
+    if not hits and not facts:
         console().print("Nothing was found.")
         return
     rows = [
@@ -77,6 +78,8 @@ def search(
         for hit in hits
     ]
     console().print(table(("score", "source", "passage", "why"), rows, prose=["passage", "why"]))
+    for fact in facts:
+        console().print(f"{fact['sentence']} [{fact['source']}]", markup=False, soft_wrap=True)
 
 
 def _reason(hit: dict[str, Any]) -> str:
@@ -99,7 +102,8 @@ def conflicts(
     lines = [line for each in listed["conflicts"] for line in _described(each)]
     lines += [
         f"{counted(listed['total'], 'conflict')}, {counted(listed['views'], 'view')} among them;"
-        " `nightschool memory withdraw` takes out what is wrong."
+        " `nightschool memory withdraw` takes out what is wrong.",
+        *_incomplete(listed),
     ]
     console().print("\n".join(lines), markup=False, soft_wrap=True)
 
@@ -172,7 +176,10 @@ def names(
         f"{each['first']} ? {each['second']}  (spelled alike: {each['similarity']:.2f})"
         for each in listed["alike"]
     ]
-    lines += ["To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`."]
+    lines += [
+        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`.",
+        *_incomplete(listed),
+    ]
     say("\n".join(lines), listed, as_json=as_json)
 
 
@@ -182,7 +189,7 @@ def stale(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Facts at most.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List facts that have ended, or that are so old that they should be looked up again."""
+    """List facts that are so old that they should be looked up again."""
     with service() as client:
         listed = client.get("/v1/memory/stale", domain=domain, limit=limit)
     if as_json:
@@ -190,9 +197,14 @@ def stale(
         return
     lines = [f"{fact['sentence']} [{fact['source']}, {_age(fact)}]" for fact in listed["facts"]]
     lines += [
-        f"{counted(listed['total'], 'fact')} to look up again; ingest newer documents in place of these."
+        f"{counted(listed['total'], 'fact')} to look up again; ingest newer documents in place of these.",
+        *_incomplete(listed),
     ]
     console().print("\n".join(lines), markup=False, soft_wrap=True)
+
+
+def _incomplete(listed: dict[str, Any]) -> list[str]:
+    return [] if listed["complete"] else ["Not all facts were compared, there are too many: give a --domain."]
 
 
 def _age(fact: dict[str, Any]) -> str:

@@ -84,8 +84,13 @@ def contradicting(reply: Json) -> str:
         f"{reply['total']} in all, {reply['views']} of them views of declared perspectives; of the others,"
         " correct the document that is wrong, or withdraw its sentence below."
     )
+    words += _incomplete(reply)
     columns = ("about", "current", "other", "why")
     return block(table("Contradicting facts", columns, rows), paragraph(words, "quiet"))
+
+
+def _incomplete(reply: Json) -> str:
+    return "" if reply["complete"] else " Not all facts were compared, there are too many: choose a domain."
 
 
 def wrong_ones(reply: Json) -> list[tuple[str, str]]:
@@ -115,6 +120,7 @@ def to_look_up(reply: Json) -> str:
         for each in reply["facts"]
     ]
     words = f"{reply['total']} in all; ingest a newer document under the same name to replace one."
+    words += _incomplete(reply)
     columns = ("about", "sentence", "source", "first read")
     return block(table("Stale facts", columns, rows), paragraph(words, "quiet"))
 
@@ -132,6 +138,7 @@ def names_of_one(reply: Json) -> str:
     words = (
         "To decide, ingest a triple: \u201cA,is the same as,B\u201d or \u201cA,is not the same as,B\u201d."
     )
+    words += _incomplete(reply)
     return block(
         table("Names of one thing", ("names", "because"), same),
         table("Spelled alike, and may be one", ("name", "name", "likeness"), alike),

@@ -13,8 +13,9 @@ from agent.chat.routing import DEFAULT_DOMAIN
 from api.auth import AccessDep, CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
+from api.nightschool.weighed_facts import StoredDocument, weighed
 from memory.ingest.documents import RawDocument
-from memory.ingest.exchange import ExportedDocument, contents
+from memory.ingest.exchange import contents
 from memory.ingest.loaders.formats import declared_charset, media_type
 from memory.ingest.sources import checked_source, normalised_source
 from memory.ingest.writer import IngestReport, Place, Removed
@@ -23,7 +24,7 @@ from memory.records.perspectives import PerspectiveName
 
 PATH = "/v1/documents"
 router = APIRouter(tags=["documents"])
-_DOCUMENTS = TypeAdapter(list[ExportedDocument])
+_DOCUMENTS = TypeAdapter(list[StoredDocument])
 
 
 class Documents(BaseModel):
@@ -117,7 +118,7 @@ async def listing(
     return Documents(domain=domain, sources=sources[:limit])
 
 
-@router.get(f"{PATH}/contents", response_model=list[ExportedDocument], responses=openai_errors(422, 503))
+@router.get(f"{PATH}/contents", response_model=list[StoredDocument], responses=openai_errors(422, 503))
 async def stored_contents(
     service: ServiceDep,
     access: AccessDep,
@@ -129,11 +130,12 @@ async def stored_contents(
     named = await runtime.episodic.documents(
         access=access, domain=domain, sources={normalised_source(source)}
     )
-    documents = [
-        await contents(
-            Place(each.source, each.domain, each.owner), episodic=runtime.episodic, semantic=runtime.semantic
-        )
-        for each in named
-    ]
+    documents = []
+    for each in named:
+        place = Place(each.source, each.domain, each.owner)
+        stored = await contents(place, episodic=runtime.episodic, semantic=runtime.semantic)
+        facts = await weighed(stored.facts, runtime.semantic, access=access)
+        parts = {**place._asdict(), "passages": stored.passages, "facts": tuple(facts)}
+        documents.append(StoredDocument.model_construct(**parts))  # may be gone meanwhile, without passages
     body = await asyncio.to_thread(_DOCUMENTS.dump_json, documents)
     return Response(body, media_type="application/json")

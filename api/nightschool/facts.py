@@ -12,15 +12,19 @@ from pydantic import BaseModel
 from agent.learning.contradictions import Conflict, first_conflicts
 from agent.learning.fact_standing import is_stale
 from api.auth import AccessDep
-from api.compose import ServiceDep
+from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
+from api.nightschool.weighed_facts import WeighedFact, weighed
+from memory.records.access import Access
 from memory.records.base import Domain
 from memory.records.knowledge import Fact
 from memory.semantic.alike import alike_names
 from memory.semantic.naming import about_by_any_name, by_domain
 
 router = APIRouter(prefix="/v1/memory", tags=["memory"], dependencies=[Depends(reject_nul)])
+MOST_FACTS = 100_000
+"""Facts that are read to compare them; beyond, replies say that they are not complete."""
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -31,7 +35,7 @@ async def about(
     about: Annotated[str, Query(min_length=1, max_length=500)],
     domain: Domain | None = None,
     limit: Limit = 100,
-) -> list[Fact]:
+) -> list[WeighedFact]:
     """Facts whose subject or object is this name, ignoring case, plural and article; as subject first.
 
     Those under another name of the same thing, such as its abbreviation, come after them.
@@ -39,7 +43,7 @@ async def about(
     known = await about_by_any_name(
         service.runtime.semantic, [about], access=access, domain=domain, limit=limit
     )
-    return list(known.facts)
+    return await weighed(known.facts, service.runtime.semantic, access=access)
 
 
 class Conflicts(BaseModel):
@@ -48,8 +52,8 @@ class Conflicts(BaseModel):
     total: int
     views: int
     """Of these, what perspectives see differently: nobody needs to be wrong."""
-    more: bool
-    """Whether not all facts were compared, so that there may be more conflicts than the total."""
+    complete: bool
+    """Whether all facts were compared; else there may be more conflicts than the total."""
     conflicts: list[Conflict]
     """The first of them."""
 
@@ -67,17 +71,21 @@ async def contradicting(
     perspectives see differently is of kind `view`: nobody needs to be wrong.
     """
     async with service.analyses.turn():
-        facts = await service.runtime.semantic.all(access=access, domain=domain)
+        facts, complete = await _read(service, access, domain)
         viewpoints = await service.perspectives.viewpoints(access)
         found, more = await service.analyses.run(lambda: first_conflicts(facts, viewpoints))
     views = sum(each.kind == "view" for each in found)
-    return Conflicts(total=len(found), views=views, more=more, conflicts=list(found[:limit]))
+    return Conflicts(
+        total=len(found), views=views, complete=complete and not more, conflicts=list(found[:limit])
+    )
 
 
 class StaleFacts(BaseModel):
     """Facts that should be looked up again."""
 
     total: int
+    complete: bool
+    """Whether all facts were looked at; else only MOST_FACTS of them."""
     facts: list[Fact]
     """The first of them, by subject."""
 
@@ -86,17 +94,17 @@ class StaleFacts(BaseModel):
 async def stale(
     service: ServiceDep, access: AccessDep, domain: Domain | None = None, limit: Limit = 100
 ) -> StaleFacts:
-    """Lists facts that have ended, or that describe a state and were read long ago: look them up again.
+    """Lists facts that describe a state and were read long ago: look them up again.
 
     A state (`is the mayor`) is stale a year after its document was first read, a plan (`will open`) after
     half a year; what happened in the past never is.
     """
     now = service.runtime.clock()
     async with service.analyses.turn():
-        facts = await service.runtime.semantic.all(access=access, domain=domain)
+        facts, complete = await _read(service, access, domain)
         found = await service.analyses.run(lambda: [fact for fact in facts if is_stale(fact, now)])
     found.sort(key=lambda fact: (fact.subject, fact.id))
-    return StaleFacts(total=len(found), facts=found[:limit])
+    return StaleFacts(total=len(found), complete=complete, facts=found[:limit])
 
 
 class NamesOfOne(BaseModel):
@@ -122,8 +130,8 @@ class Names(BaseModel):
 
     same: list[NamesOfOne]
     alike: list[AlikeNames]
-    more: bool
-    """Whether not all names were compared, so that others may be spelled alike."""
+    complete: bool
+    """Whether all names were compared; else others may be spelled alike."""
 
 
 @router.get("/names", responses=openai_errors(422, 503))
@@ -136,10 +144,16 @@ async def names(
     document to undo it.
     """
     async with service.analyses.turn():
-        facts = await service.runtime.semantic.all(access=access, domain=domain)
+        facts, complete = await _read(service, access, domain)
         joined, (alike, more) = await service.analyses.run(lambda: (_joined(facts), alike_names(facts)))
     pairs = [AlikeNames(**pair._asdict()) for pair in alike[:limit]]
-    return Names(same=joined[:limit], alike=pairs, more=more)
+    return Names(same=joined[:limit], alike=pairs, complete=complete and not more)
+
+
+async def _read(service: Service, access: Access, domain: Domain | None) -> tuple[Sequence[Fact], bool]:
+    """At most MOST_FACTS facts that may be read, and whether these are all."""
+    facts = await service.runtime.semantic.all(access=access, domain=domain, limit=MOST_FACTS + 1)
+    return facts[:MOST_FACTS], len(facts) <= MOST_FACTS
 
 
 def _joined(facts: Sequence[Fact]) -> list[NamesOfOne]:

@@ -10,7 +10,7 @@ from api.auth import AccessDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from memory.records.base import Domain
-from memory.records.knowledge import Evidence
+from memory.records.knowledge import Evidence, Fact
 from memory.records.moments import ZonedMoment
 from memory.retrieval.as_of import retrieve_as_of
 from memory.retrieval.candidates import SearchMethod
@@ -50,10 +50,12 @@ class Hit(BaseModel):
 
 
 class SearchReply(BaseModel):
-    """The passages, best first."""
+    """The passages, best first, and the facts about what the query names."""
 
     query: str
     hits: list[Hit]
+    facts: list[Fact]
+    """Those that the library held at the time, if the request names one."""
 
 
 @router.post("/v1/search", responses=openai_errors(400, 403, 422, 503))
@@ -69,7 +71,8 @@ async def search(service: ServiceDep, access: AccessDep, request: SearchRequest)
         domain=request.domain,
         limit=request.limit,
     )
-    return SearchReply(query=request.query, hits=[_hit(each) for each in found.evidence])
+    hits = [_hit(each) for each in found.evidence]
+    return SearchReply(query=request.query, hits=hits, facts=list(found.facts))
 
 
 def _hit(evidence: Evidence) -> Hit:

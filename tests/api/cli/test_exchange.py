@@ -8,6 +8,7 @@ from memory.records.access import EVERYTHING
 from tests.api.conftest import Listen
 from tests.support.commands import run
 from tests.support.documents import passage
+from tests.support.facts import fact
 
 
 async def command(url: str, *arguments: str) -> tuple[int, str]:
@@ -27,7 +28,12 @@ async def test_an_export_is_imported_elsewhere_once(listen: Listen, runtime: Run
         code, said = await command(url, "import", str(file))
         assert (code, said) == (0, "1 documents were stored, 2 were already here.\n")
         assert "documents in rust" in (await command(url, "stats"))[1]
-        assert "Text 1." in (await command(url, "show", "1.md"))[1]
+        await runtime.semantic.add(
+            [fact("lamp", "burns", "oil", "Text 1.", within=passage("Text 1.", source="1.md"))]
+        )
+        said = (await command(url, "show", "1.md"))[1]
+        assert "Text 1." in said
+        assert "(confidence 0.95, support 1)" in " ".join(said.split())
         assert (await command(url, "show", "9.md"))[0] == 2
     assert "library.jsonl.part" not in {each.name for each in folder(tmp_path)}
 

@@ -60,7 +60,9 @@ def test_searching_shows_the_passages_and_why_they_were_found() -> None:
 
     async def searching(request: Request) -> Response:
         asked.append(await request.json())
-        return JSONResponse({"query": "", "hits": [hit] if len(asked) < 3 else []})
+        facts = [{"sentence": "Ann Quist directed it.", "source": "films/ann.md"}]
+        found = {"hits": [hit], "facts": facts} if len(asked) < 3 else {"hits": [], "facts": []}
+        return JSONResponse({"query": ""} | found)
 
     with stub([Route("/v1/search", searching, methods=["POST"])]) as port:
         said = run("memory", "search", "Who made it?", "--limit", "3", port=port)
@@ -70,6 +72,7 @@ def test_searching_shows_the_passages_and_why_they_were_found() -> None:
     shown = " ".join(said.stdout.split())
     assert "films/orchard.md" in shown
     assert "meaning 0.70" in shown
+    assert shown.endswith("Ann Quist directed it. [films/ann.md]")
     assert json.loads(as_json.stdout) == hit
     assert nothing.stdout.strip() == "Nothing was found."
 
@@ -81,6 +84,7 @@ def test_conflicts_show_both_sentences_and_which_one_is_current() -> None:
     listed = {
         "total": 1,
         "views": 0,
+        "complete": False,
         "conflicts": [
             {"kind": "date", "reason": "newer", "current": fact(1971, "b.md"), "other": fact(1962, "a.md")}
         ],
@@ -96,6 +100,7 @@ def test_conflicts_show_both_sentences_and_which_one_is_current() -> None:
         "  current  It was built in 1971. [b.md]",
         "  other    It was built in 1962. [a.md]",
         "1 conflict, 0 views among them; `nightschool memory withdraw` takes out what is wrong.",
+        "Not all facts were compared, there are too many: give a --domain.",
     ]
 
 
@@ -116,7 +121,7 @@ def test_stale_facts_show_where_and_when_they_were_read() -> None:
     ]
 
     def stale(request: Request) -> Response:
-        return JSONResponse({"total": 2, "facts": facts})
+        return JSONResponse({"total": 2, "facts": facts, "complete": True})
 
     with stub([Route("/v1/memory/stale", stale)]) as port:
         said = run("memory", "stale", port=port)
@@ -129,6 +134,7 @@ def test_stale_facts_show_where_and_when_they_were_read() -> None:
 
 def test_names_of_one_thing_are_listed_with_those_that_may_be() -> None:
     listed = {
+        "complete": True,
         "same": [
             {
                 "domain": "general",

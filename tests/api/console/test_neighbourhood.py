@@ -35,7 +35,7 @@ def test_more_names_than_there_is_room_for_are_only_in_the_table() -> None:
 def test_names_of_documents_are_text() -> None:
     page = neighbourhood(ATTACK, [fact(ATTACK, ATTACK, ATTACK, condition=ATTACK)])
     assert "<img" not in page
-    assert "<img" not in to_look_up({"total": 1, "facts": [fact(ATTACK, ATTACK, ATTACK)]})
+    assert "<img" not in to_look_up({"total": 1, "complete": True, "facts": [fact(ATTACK, ATTACK, ATTACK)]})
 
 
 def test_a_time_without_zone_is_utc() -> None:

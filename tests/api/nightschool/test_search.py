@@ -73,6 +73,10 @@ async def test_a_search_as_of_a_time_finds_the_version_of_then(
     assert "Ida Marn" in now["text"]
     assert "Tomas Veel" in past["text"]
     assert set(past["scores"]) == {"meaning", "words"}
+    for as_of, director in ((None, "Ida Marn"), (then, "Tomas Veel")):
+        body = {"query": "The Amber Orchard", "domain": "films", "as_of": as_of}
+        reply = (await client.post("/v1/search", json=body, headers=root)).json()
+        assert {fact["object"] for fact in reply["facts"]} & {"Ida Marn", "Tomas Veel"} == {director}
     assert await search(client, root, as_of="2001-01-01T00:00:00Z") == []
     without_zone = {"query": "x", "as_of": "2026-01-01T00:00:00"}
     assert (await client.post("/v1/search", json=without_zone, headers=root)).status_code == 422

@@ -171,3 +171,27 @@ async def test_a_document_is_shown_withdrawn_from_and_forgotten_by_a_name_that_i
     assert done.status_code == 201
     forgotten = await client.delete("/v1/memory", params={"source": name}, headers=ben)
     assert forgotten.json()["counts"]["passages"] == 1
+
+
+@pytest.mark.parametrize("listing", ["conflicts", "stale", "names"])
+async def test_a_listing_says_whether_all_facts_were_compared(
+    client: httpx.AsyncClient, keys: Keys, monkeypatch: pytest.MonkeyPatch, listing: str
+) -> None:
+    for most, complete in ((100_000, True), (1, False)):
+        monkeypatch.setattr("api.nightschool.facts.MOST_FACTS", most)
+        reply = await client.get(f"/v1/memory/{listing}", headers=keys["ben"])
+        assert reply.json()["complete"] == complete
+
+
+async def test_facts_are_shown_with_their_confidence_and_support(
+    client: httpx.AsyncClient, keys: Keys
+) -> None:
+    await ingest(client, keys["ben"], "c.md", f"# Kettle\n\n{RIGHT} It is old.")
+    about = {"about": "brass kettle"}
+    facts = (await client.get("/v1/memory/facts", params=about, headers=keys["ben"])).json()
+    support = {(fact["source"], fact["object"]): fact["support"] for fact in facts}
+    assert (support["a.md", "1962"], support["b.md", "1971"]) == (2, 1)
+    assert {fact["confidence"] for fact in facts} == {0.85}
+    shown = await client.get("/v1/documents/contents", params={"source": "a.md"}, headers=keys["ben"])
+    (built,) = [fact for fact in shown.json()[0]["facts"] if fact["object"] == "1962"]
+    assert (built["support"], built["confidence"]) == (2, 0.85)
