@@ -37,5 +37,5 @@ if __name__ == "__main__":
         "agent.models.study.added": SimpleNamespace(study_added=_study),
     }
     sys.modules.update(modules)
-    task.STOP_SECONDS = 1.0
+    task.STOP_SECONDS = 5.0
     raise SystemExit(task.main())

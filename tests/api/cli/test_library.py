@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -280,17 +281,29 @@ def test_two_targets_with_documents_of_the_same_name_are_refused(tmp_path: Path,
     assert run("ingest", str(first / "x.md"), str(second / "y.md"), port=port).returncode == 0
 
 
+@contextmanager
+def watching(folder: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
+    """A command that watches the folder, until Ctrl-C at the block's end."""
+    variables = {"NIGHTSCHOOL_API_PORT": str(port), "NIGHTSCHOOL_HOME": str(folder.parent / "home")}
+    with subprocess.Popen(
+        [NIGHTSCHOOL, "ingest", str(folder), "--watch"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | variables,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background ignores it
+    ) as watcher:
+        try:
+            yield watcher
+            watcher.send_signal(signal.SIGINT)
+            assert watcher.wait(30) == 0
+        finally:
+            watcher.kill()
+
+
 @pytest.mark.slow
 def test_watching_follows_changes_until_ctrl_c(folder: Path, library: Library, port: int) -> None:
-    variables = {
-        **os.environ,
-        "NIGHTSCHOOL_API_PORT": str(port),
-        "NIGHTSCHOOL_HOME": str(folder.parent / "home"),
-    }
-    command = [NIGHTSCHOOL, "ingest", str(folder), "--watch"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
-    ) as watcher:
+    with watching(folder, port) as watcher:
         assert watcher.stdout is not None
         lines = iter(watcher.stdout.readline, "")
         assert any("Watching" in line for line in lines)
@@ -306,8 +319,6 @@ def test_watching_follows_changes_until_ctrl_c(folder: Path, library: Library, p
         assert until(
             lambda: "notes/renamed.md" in library.documents and "notes/new.md" not in library.documents
         )
-        watcher.send_signal(signal.SIGINT)
-        assert watcher.wait(30) == 0
     assert "notes/.hidden.md" not in library.documents
 
 
@@ -316,17 +327,11 @@ def test_what_is_added_while_the_folder_is_first_read_is_not_lost(
     folder: Path, library: Library, port: int
 ) -> None:
     (folder / "a.md").write_text("I take long.")
-    variables = {"NIGHTSCHOOL_API_PORT": str(port), "NIGHTSCHOOL_HOME": str(folder.parent / "home")}
-    command = [NIGHTSCHOOL, "ingest", str(folder), "--watch"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | variables) as watcher:
-        try:
-            assert until(lambda: "notes/README" in library.documents)
-            (folder / "new.md").write_text("A new lamp.")
-            assert "notes/a.md" not in library.documents
-            assert until(lambda: "notes/new.md" in library.documents)
-        finally:
-            watcher.send_signal(signal.SIGINT)
-        assert watcher.wait(30) == 0
+    with watching(folder, port):
+        assert until(lambda: "notes/README" in library.documents)
+        (folder / "new.md").write_text("A new lamp.")
+        assert "notes/a.md" not in library.documents
+        assert until(lambda: "notes/new.md" in library.documents)
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_a_study_whose_model_went_away_ends_with_2_and_keeps_its_answers(
         made = card(name="small")
         return SimpleNamespace(card=made, questions=(), unknown=(), replay=(), distributions=ARRAYS)
 
-    monkeypatch.setattr("agent.models.study.run.run_study", slow)
+    monkeypatch.setattr("agent.models.study.added.run_study", slow)
     monkeypatch.setenv("NIGHTSCHOOL_HOME", str(tmp_path))
     monkeypatch.setenv("NIGHTSCHOOL_MODELS", str(store.folder))
     with pytest.raises(typer.Exit) as ended:
