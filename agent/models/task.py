@@ -187,7 +187,7 @@ def _watch(folder: Path, id: str, progress: TaskProgress) -> None:
     stop.unlink(missing_ok=True)
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(STOP_SECONDS)
-    progress.end("stopped", "stopped before it had cleaned up", datetime.now(UTC))
+    progress.end("stopped", "stopped at once; a study goes on where it was", datetime.now(UTC))
     os._exit(1)
 
 

@@ -77,7 +77,10 @@ def test_one_task_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("m", "stopped; a study goes on where it was"), ("deaf", "stopped before it had cleaned up")],
+    [
+        ("m", "stopped; a study goes on where it was"),
+        ("deaf", "stopped at once; a study goes on where it was"),
+    ],
 )
 def test_a_running_task_is_stopped_by_whoever_asks(name: str, said: str, tmp_path: Path) -> None:
     (tmp_path / STOP).write_text("an earlier one")
