@@ -98,7 +98,7 @@ def steps(night: Json) -> str:
 
 
 def attacks(made: Sequence[Json]) -> str:
-    """What the night asked the model to lead it astray, and what it answered."""
+    """What the night asked the model to lead it astray, and what it answered; what worked comes first."""
     if not made:
         return ""
     rows = [
@@ -109,7 +109,7 @@ def attacks(made: Sequence[Json]) -> str:
             each["answer"],
             each["expected"],
         )
-        for each in sorted(made, key=lambda each: each["result"])
+        for each in sorted(made, key=lambda each: each["result"] != "fell")
     ]
     return table("Attacks", ("result", "kind", "what was said", "answer", "what is right"), rows)
 

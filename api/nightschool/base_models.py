@@ -109,7 +109,13 @@ async def study(name: str, service: ServiceDep, caller: CallerDep) -> ModelTask:
     await asyncio.to_thread(ModelStore(settings.models).origin, name)
     more = []
     if on_gpu(settings):  # beside the engine, which has its share already
-        more = ["--gpu-share", f"{1 - settings.engine_gpu_share - SPARE_GPU:.2f}"]
+        share = 1 - settings.engine_gpu_share - SPARE_GPU
+        if share <= 0:
+            raise ModelRefused(
+                f"the engine has {settings.engine_gpu_share:.0%} of the GPU's memory: lower"
+                " NIGHTSCHOOL_ENGINE_GPU_SHARE, or stop the service and run `nightschool models study`"
+            )
+        more = ["--gpu-share", f"{share:.2f}"]
     async with service.runtime.audit.acting("model.study", by=caller.name, subject=name):
         return await _start(settings, "study", name, more)
 

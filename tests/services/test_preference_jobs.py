@@ -16,6 +16,7 @@ from memory.outbox import files as outbox
 from memory.outbox.base import TrainingResult
 from memory.records.base import digest_of
 from memory.records.feedback import PreferencePair, PreferenceSet
+from memory.records.interactions import AnswerGate
 from memory.records.runs import Job
 from tests.services.test_jobs import registry as registry
 from tests.support.approvals import approve
@@ -24,6 +25,7 @@ from tests.support.preferences import preference
 from tests.support.training_jobs import base, context_of, directly, learned, lesson, submit
 from training.backends.base import OnProgress, TrainingSummary
 from training.base_model import StudiedModel
+from training.evaluate import GradedAnswer
 from training.preferences.base import Beside
 from training.preferences.gates import EFFECT, PREFERENCE, SAFETY, PreferenceThresholds
 from training.preferences.jobs import PreferenceContext
@@ -109,6 +111,24 @@ def trained(registry: MlflowAdapterRegistry, made: PreferenceSet, script: Script
 @pytest.fixture
 def domain(request: pytest.FixtureRequest) -> str:
     return digest_of(request.node.name)[:16]
+
+
+def test_the_gate_of_an_adapter_is_asked_for_what_its_starts_gate_promises(
+    registry: MlflowAdapterRegistry, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[float]] = []
+
+    def fit(answers: Sequence[GradedAnswer], base: AnswerGate, *, risks: Sequence[float]) -> AnswerGate:
+        asked.append(risks)
+        return base.model_copy(update={"risk": 0.35})
+
+    monkeypatch.setattr("training.preferences.jobs.fit_gate", fit)
+    first = preferences(domain)
+    live = str(trained(registry, first, follows(first)).adapter)
+    registry.promote(live)
+    second = preferences(domain, 26)
+    trained(registry, second, follows(second))
+    assert asked == [(BASE.card.gate.risk,), (0.35,)]
 
 
 def test_a_set_that_is_followed_ends_as_a_candidate_with_lineage(

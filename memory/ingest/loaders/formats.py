@@ -8,15 +8,21 @@ from typing import NamedTuple
 
 from memory.errors import IngestError
 from memory.ingest.loaders import office
-from memory.ingest.loaders.base import Loader
+from memory.ingest.loaders.base import Loaded, Loader, Source
 from memory.ingest.loaders.code import load_code, load_python
 from memory.ingest.loaders.html import load_html
 from memory.ingest.loaders.mail import load_mail
-from memory.ingest.loaders.ontology import load_ontology
 from memory.ingest.loaders.pdf.load import load_pdf
 from memory.ingest.loaders.rows import load_csv, load_json_lines, load_triples
 from memory.ingest.loaders.rst import load_rst
 from memory.ingest.loaders.text import load_text
+
+
+def load_ontology(source: Source) -> Loaded:
+    """See `loaders.ontology`; its library takes time to import, and few documents need it."""
+    from memory.ingest.loaders import ontology
+
+    return ontology.load_ontology(source)
 
 
 class Format(NamedTuple):
