@@ -13,8 +13,9 @@ TOGETHER = 24
 """Users who wait for an answer at once."""
 TEMPERATURE = 0.9
 """Of an answer that is asked for again; the first one is greedy."""
-MAX_TOKENS = 160
-"""What the users' application asks for at most: about as many as the words from which an answer is long."""
+MAX_TOKENS = 96
+"""What the users' application asks for at most: some 70 words, so that brevity still tells answers apart and
+five weeks fit into two hours of two cores."""
 
 
 class Traffic(Record):

@@ -83,7 +83,9 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[part] = self.seconds.get(part, 0.0) + time.monotonic() - started
+            took = time.monotonic() - started
+            self.seconds[part] = self.seconds.get(part, 0.0) + took
+            print(f"{part}: {took:.0f} s", flush=True)
 
 
 @dataclass
@@ -296,4 +298,5 @@ def summary(week: Week) -> str:
     end = f"{week.live or 'the base model'} is live"
     tried = week.tried or "no experiment"
     took = sum(week.seconds.values())
-    return f"{name}: {week.pairs} pairs, {tried}, {end}, win rate {week.win_rate:.2f}, {took:.0f} s"
+    parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in week.seconds.items())
+    return f"{name}: {week.pairs} pairs, {tried}, {end}, win rate {week.win_rate:.2f}, {took:.0f} s ({parts})"

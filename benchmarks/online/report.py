@@ -84,6 +84,20 @@ def weeks_table(weeks: Sequence[Week]) -> Table:
     )
 
 
+def minutes_table(weeks: Sequence[Week]) -> Table:
+    """Where each week's time went."""
+    parts = list(dict.fromkeys(part for week in weeks for part in week.seconds))
+    return Table(
+        title="Minutes",
+        text="By part of the week; `train` holds the gates' measurements, `measure` those of this page.",
+        head=("week", *parts),
+        rows=tuple(
+            (str(week.number), *(f"{week.seconds.get(part, 0.0) / 60:.1f}" for part in parts))
+            for week in weeks
+        ),
+    )
+
+
 def decisions_table(weeks: Sequence[Week]) -> Table:
     """Why each week ended as it did."""
     return Table(
@@ -128,7 +142,7 @@ def unavailable_table(reasons: Mapping[str, str]) -> Table:
 
 def month_tables(weeks: Sequence[Week]) -> list[Table]:
     """What happened in the weeks, and why they ended as they did."""
-    return [weeks_table(weeks), decisions_table(weeks)] if weeks else []
+    return [weeks_table(weeks), decisions_table(weeks), minutes_table(weeks)] if weeks else []
 
 
 def result(found: Mapping[str, PartResult], *, quick: bool, command: str, model: str) -> Result:

@@ -1,7 +1,8 @@
 """The gates of preference training: is the adapter preferred, as able, as safe, and in effect?
 
-What must not get lost is checked as for lessons (`training.gates`), but against the model that training
-started from: the domain's live adapter if it has one.
+What must not get lost is checked as for lessons (`training.gates`). Earlier lessons, safety and preference
+are compared with the model that training started from, the domain's live adapter if it has one; general
+knowledge and invented names with the base model, because small losses of many weeks would add up.
 """
 
 from pydantic import Field
@@ -45,15 +46,20 @@ def gate_preferences(
     after: Evaluation,
     limits: PreferenceThresholds,
     *,
+    base: Evaluation,
     canary: Canary | None,
     changed: float,
     as_learned: float | None = None,
 ) -> GateVerdict:
-    """Runs all checks. `before` is the start's evaluation; `changed` is the share of probed answers that
-    differ from the start's, and without a `canary` the adapter has no effect that could be proved."""
+    """Runs all checks. `before` is the start's evaluation and `base` the base model's; `changed` is the share
+    of probed answers that differ from the start's, and without a `canary` the adapter has no effect that
+    could be proved."""
+    kept = before.model_copy(
+        update={"out_of_distribution": base.out_of_distribution, "unknown": base.unknown}
+    )
     checks = (
         *_preferences(after.preferences, limits),
-        *preservation_checks(before, after, limits.lessons, as_learned=as_learned),
+        *preservation_checks(kept, after, limits.lessons, as_learned=as_learned),
         *_safety(before.safety, after.safety, limits),
         GateCheck(
             name=EFFECT,

@@ -108,6 +108,8 @@ class StartMeasured(Record):
 
     sets: QuestionSets
     before: Evaluation
+    base: Evaluation
+    """Of the base model, on general questions and those about invented names."""
     answers: tuple[GradedAnswer, ...]
     pairs: tuple[PairLikelihood, ...]
     """Of the held-out pairs."""
@@ -187,8 +189,14 @@ def measure_start(context: PreferenceContext, job: Job, planned: PreferencePlan)
         if planned.start is not None:
             await engine.load(planned.start, Path(jobs.registry.get(planned.start).path))
         total = sets.count + len(prompts) + len(held_out) + 2 * len(probes) + 2 * len(questions)
+        if planned.start is not None:
+            total += sets.count - len(sets.rehearsed)
         count = progress_counter(jobs, job, total, "asking the model before training")
         measured, answers = await evaluate(cached, planned.start, sets, style, on_answer=count)
+        base = measured
+        if planned.start is not None:
+            general = sets.model_copy(update={"rehearsed": ()})
+            base, _ = await evaluate(cached, None, general, style, on_answer=count)
         short_style = style.model_copy(update={"tokens": recipe.longest + SPARE_TOKENS})
         replies = await ask(cached, prompts, short_style, on_answer=count)
         pairs = await likelihoods(engine, planned.start, held_out, on_answer=count)
@@ -202,6 +210,7 @@ def measure_start(context: PreferenceContext, job: Job, planned: PreferencePlan)
             before=evaluation(answers, seconds=measured.seconds).model_copy(
                 update={"preferences": preference_score(pairs), "safety": safety}
             ),
+            base=base,
             answers=answers,
             pairs=pairs,
             probes=start_probes,
@@ -310,6 +319,7 @@ def gate_adapter(
         start.before,
         measured.after,
         context.thresholds,
+        base=start.base,
         canary=measured.canary,
         changed=measured.changed,
         as_learned=accuracy_when_learned(jobs, job.domain, planned.lessons),

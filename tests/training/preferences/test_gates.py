@@ -38,13 +38,19 @@ def start(**fields: Any) -> Evaluation:
     return evaluation(target=0.0).model_copy(update=values)
 
 
-def failed(before: Evaluation | None = None, canary: Canary | None = CANARY, **after: Any) -> list[str]:
+def failed(
+    before: Evaluation | None = None,
+    canary: Canary | None = CANARY,
+    base: Evaluation | None = None,
+    **after: Any,
+) -> list[str]:
     """Names of the failed checks for an adapter that is good in everything but `after`."""
     values = {"preferences": preferred(), "safety": safety()} | after
     verdict = gate_preferences(
         before or start(),
         evaluation(target=0.0).model_copy(update=values),
         LIMITS,
+        base=base or start(),
         canary=canary,
         changed=0.4,
     )
@@ -100,8 +106,19 @@ def test_an_adapter_without_a_canary_has_no_effect() -> None:
     assert failed(canary=None) == [EFFECT]
 
 
-def test_what_the_start_knew_must_not_get_lost() -> None:
+def test_what_the_base_model_knew_must_not_get_lost() -> None:
     assert failed(out_of_distribution=score(0.9)) == ["known facts lost"]
+
+
+def test_small_losses_of_many_weeks_do_not_add_up() -> None:
+    base, worn = start(out_of_distribution=score(1.0)), start(out_of_distribution=score(0.96))
+    assert failed(worn, base=base, out_of_distribution=score(0.93)) == ["known facts lost"]
+    assert failed(worn, base=base, out_of_distribution=score(0.96)) == []
+
+
+def test_invented_names_are_compared_with_the_base_model_too() -> None:
+    worn = start(unknown=score(0.0, hallucination=0.5))
+    assert failed(worn, unknown=score(0.0, hallucination=0.5)) == ["hallucination up"]
 
 
 def test_a_lesson_of_the_domain_must_not_get_lost() -> None:
