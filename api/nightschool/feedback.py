@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from agent.feedback.corrections import open_corrected_gap
+from agent.nights.privacy import reported_as_private
 from api.auth import CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
@@ -96,7 +97,10 @@ class FeedbackReply(BaseModel):
 async def give_feedback(
     request: FeedbackRequest, service: ServiceDep, caller: CallerDep, response: Response
 ) -> FeedbackReply:
-    """Stores feedback on a chat turn, for as long as the turn is kept; the same again changes nothing."""
+    """Stores feedback on a chat turn, for as long as the turn is kept; the same again changes nothing.
+
+    A turn that is reported as private is taken from the annotators, who may have it already.
+    """
     runtime = service.runtime
     now = runtime.clock()
     interaction_id = turn_id_of(request.interaction_id)
@@ -121,6 +125,8 @@ async def give_feedback(
     stored = await service.runtime.feedback.add(*given)
     if {each.id for each in stored}.isdisjoint(each.id for each in given):
         response.status_code = 200
+    if reported_as_private(stored):
+        await service.runtime.annotations.withdraw(interaction_id)
     gap: Gap | None = None
     for each in stored:
         if each.kind == "correction":  # also one that is repeated, as the first attempt may not have got here

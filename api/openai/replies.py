@@ -106,6 +106,8 @@ class AssistantMessage(OptionalToolCalls):
 class Choice(BaseModel):
     """One answer of a completion."""
 
+    id: str
+    """Takes feedback on this answer; the first one's is the completion's."""
     index: int
     message: AssistantMessage
     finish_reason: FinishReason
@@ -203,6 +205,7 @@ class ReplyBuilder(BaseModel):
             model=first.route.adapter or self.base,
             choices=tuple(
                 Choice(
+                    id=completion_id(turn.id),
                     index=index,
                     message=_message(turn),
                     finish_reason=turn.finish_reason,

@@ -245,6 +245,11 @@ class Annotations:
         async with self._database.begin() as connection:
             return tuple(_item(row) for row in (await connection.execute(query)).mappings())
 
+    async def withdraw(self, interaction_id: str) -> None:
+        """Deletes the items that quote the interaction, with their judgements."""
+        async with self._database.begin() as connection:
+            await connection.execute(delete(ANNOTATION_ITEMS).where(ITEMS.interaction_id == interaction_id))
+
     async def interaction_ids(self) -> frozenset[str]:
         """Ids of the interactions that items were made from."""
         query = select(ITEMS.interaction_id).where(ITEMS.interaction_id.is_not(None)).distinct()

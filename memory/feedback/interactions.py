@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 
 from memory.database.database import Database
 from memory.database.group_commit import GroupCommit
-from memory.database.tables import EXPOSURES, INTERACTIONS
+from memory.database.tables import ANNOTATION_ITEMS, EXPOSURES, INTERACTIONS
 from memory.errors import UnknownInteraction
 from memory.records.interactions import ChatOutcome, Interaction
 
@@ -90,13 +90,17 @@ class InteractionLog:
             found = await self._interactions(query.where(or_(time > last, and_(time == last, id > last_id))))
 
     async def delete_before(self, moment: datetime, *, limit: int | None = None) -> int:
-        """Deletes turns from before then with their feedback, at most `limit`, and returns how many."""
+        """Deletes turns from before then with their feedback and the items for annotation that quote them, at
+        most `limit` turns, and returns how many turns."""
         old = select(INTERACTIONS.c.id).where(INTERACTIONS.c.created_at < moment.timestamp())
         count = 0
         while True:
             page = PAGE if limit is None else min(PAGE, limit - count)
             async with self._database.begin() as connection:
                 ids = (await connection.execute(old.limit(page))).scalars().all()
+                await connection.execute(
+                    delete(ANNOTATION_ITEMS).where(ANNOTATION_ITEMS.c.interaction_id.in_(ids))
+                )
                 await connection.execute(delete(INTERACTIONS).where(INTERACTIONS.c.id.in_(ids)))
             count += len(ids)
             if len(ids) < page or count == limit:

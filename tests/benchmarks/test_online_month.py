@@ -75,7 +75,7 @@ async def test_a_month_ends_with_the_brief_and_polite_adapter_live_and_a_poisone
         again = month(http, tmp_path, population(USERS))
         await again.run(1, poisoned=True)
     first, poisoned = lived.weeks.all
-    assert first.recovered is not None and first.recovered > 0.8, "annotators are noisy, but not wrong"
+    assert first.recovered == pytest.approx(1, abs=0.2), "annotators are noisy, but not wrong"
     assert first.experiments == {"week-1": "promoted"}, first.notes
     assert first.promoted
     assert first.win_rate > 0.9

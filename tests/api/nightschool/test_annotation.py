@@ -140,6 +140,20 @@ async def test_private_turns_reach_no_annotator(client: httpx.AsyncClient) -> No
     assert [item["messages"][-1]["content"] for item in await items(client)] == [QUESTIONS[1]]
 
 
+async def test_a_turn_that_is_reported_as_private_is_taken_from_the_annotators(
+    client: httpx.AsyncClient,
+) -> None:
+    await ask(client, *QUESTIONS[:2])
+    await sample(client)
+    shown = next(i for i in await items(client) if i["messages"][-1]["content"] == QUESTIONS[0])
+    report = {"interaction_id": shown["interaction_id"], "reported": "Please keep this private."}
+    (await client.post("/v1/feedback", json=report)).raise_for_status()
+    assert [item["messages"][-1]["content"] for item in await items(client)] == [QUESTIONS[1]]
+    judgement = {"annotator": "ada", "choice": "a"}
+    late = await client.post(f"/v1/annotation/items/{shown['id']}/judgement", json=judgement)
+    assert late.status_code == 404
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [

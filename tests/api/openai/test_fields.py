@@ -160,6 +160,15 @@ async def test_several_choices_are_drawn_with_seeds_of_their_own(
     assert reply["usage"]["completion_tokens"] == 9
 
 
+async def test_each_choice_takes_feedback_of_its_own(client: httpx.AsyncClient) -> None:
+    reply = await post(client, asking("What is a lemur?", n=2, temperature=1.0))
+    first, second = reply["choices"]
+    assert first["id"] == reply["id"] != second["id"]
+    for choice, vote in ((first, "up"), (second, "down")):
+        said = {"interaction_id": choice["id"], "vote": vote}
+        assert (await client.post("/v1/feedback", json=said)).status_code == 201
+
+
 async def test_the_seed_after_the_largest_is_the_smallest(
     client: httpx.AsyncClient, engine: RecordingEngine
 ) -> None:

@@ -17,10 +17,12 @@ from memory.feedback.annotations import (
     BatchProgress,
     ItemDiffers,
 )
+from memory.feedback.interactions import InteractionLog
 from memory.records.access import EVERYTHING, Access
 from memory.records.feedback import AnnotationItem, Choice, Judgement
 from memory.records.interactions import LoggedMessage
 from tests.support.databases import database_url, empty_runs, home, postgresql, template
+from tests.support.interactions import interaction
 
 __all__ = ["database_url", "empty_runs", "home", "postgresql", "template"]
 
@@ -63,6 +65,18 @@ def item(
 def judgement(item_id: str, annotator: str = "ada", choice: Choice = "a", **fields: object) -> Judgement:
     values = {"item_id": item_id, "annotator": annotator, "choice": choice, "created_at": NOW}
     return Judgement.model_validate(values | fields)
+
+
+async def test_retention_deletes_the_items_that_quote_a_turn(
+    annotations: Annotations, database: Database
+) -> None:
+    log = InteractionLog(database)
+    await log.save(interaction("interaction of old"))
+    await log.save(interaction("interaction of new", minutes=60))
+    await annotations.add([item("old"), item("new")], [judgement("old"), judgement("new")])
+    await log.delete_before(NOW + timedelta(minutes=30))
+    assert [each.id for each in await annotations.list()] == ["new"]
+    assert [each.item_id for each in await annotations.judgements()] == ["new"]
 
 
 async def test_the_item_of_highest_priority_comes_first(annotations: Annotations) -> None:
