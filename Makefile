@@ -17,7 +17,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format faults soak bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night bench-grow bench-exploration bench-capacity gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
+.PHONY: help setup demo run test check unit format faults soak roles bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night bench-grow bench-exploration bench-capacity gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ faults: $(STAMP) ## Break every process at every step and check what must hold; 
 
 soak: $(STAMP) ## Put an hour of mixed load on a service, whose memory and files must stay flat; writes to docs/results (MINUTES=60)
 	@$(PY) -m tests.soak $(if $(MINUTES),--minutes $(MINUTES))
+
+roles: $(STAMP) ## Try what each role of deploy/roles.sql may do on PostgreSQL; writes to docs/results
+	@$(PY) -m tests.roles
 
 bench-api: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the api against raw vLLM, LangGraph's server and aegra; writes to docs/results (QUICK=1; ONLY=stub,runs,aegra)
 	@$(PY) -m benchmarks.api $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
