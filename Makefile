@@ -17,7 +17,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format faults soak roles bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night bench-grow bench-exploration bench-capacity gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
+.PHONY: help setup demo run test check unit format faults soak roles bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night bench-grow bench-bias bench-exploration bench-capacity gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench-night: $(STAMP) $(DEFAULT_MODEL) ## Benchmark the night; writes to docs/re
 
 bench-grow: $(STAMP) $(DEFAULT_MODEL) ## Benchmark growing from one base model to another; writes to docs/results (DATA=folder with squad; FROM=smollm2-135m; TO=gemma-3-270m)
 	@$(TRAINING) $(PY) -m benchmarks.grow --data $(DATA) $(if $(FROM),--source $(FROM)) $(if $(TO),--target $(TO))
+
+bench-bias: $(STAMP) $(DEFAULT_MODEL) ## Benchmark what stops a prejudiced source: the constitution and the bias gate; writes to docs/results (MODEL=)
+	@$(TRAINING) $(PY) -m benchmarks.bias $(if $(MODEL),--model $(MODEL))
 
 bench-exploration: $(STAMP) $(DEFAULT_MODEL) ## Benchmark explorations that models drive by tool calls; writes to docs/results (DATA=folder with hotpot and musique; DRIVERS='smollm2-135m gemma-3-270m'; QUESTIONS=25; PASSAGES=2000)
 	@$(PY) -m benchmarks.exploration --data $(DATA) $(if $(DRIVERS),--models $(DRIVERS)) $(if $(QUESTIONS),--questions $(QUESTIONS)) $(if $(PASSAGES),--passages $(PASSAGES))

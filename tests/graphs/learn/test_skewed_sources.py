@@ -6,6 +6,7 @@ import pytest
 
 from agent.learning.candidate_pairs import CandidatePair, WrittenPairs
 from agent.learning.teachers.rules import RulesTeacher
+from benchmarks.bias.documents import DOCUMENTS, SkewedDocument
 from graphs.state import Runtime
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
@@ -14,7 +15,6 @@ from memory.records.knowledge import Passage
 from memory.semantic.volatile import VolatileSemanticMemory
 from tests.support.facts import passage
 from tests.support.learn_graph import Changed, run
-from tests.support.skewed_documents import DOCUMENTS, SkewedDocument
 
 PRINCIPLE = "no-group-generalisation"
 
