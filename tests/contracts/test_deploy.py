@@ -81,7 +81,7 @@ def test_every_command_in_the_files_exists() -> None:
         for line in path.read_text().splitlines()
         if line.startswith("CMD")
     ]
-    assert len(commands) == 8
+    assert len(commands) == 10
     for command in commands:
         assert (command[0], " ".join(command[1:]) in command_names()) == ("nightschool", True), command
 
@@ -130,6 +130,7 @@ def test_each_process_has_the_database_role_of_its_own() -> None:
         "owner": ["owner"],
         "engine": [],
         "worker": ["nightschool_worker"],
+        "console": [],
         "api": ["nightschool_api", "nightschool_approver"],
     }
     sql = (DEPLOY / "roles.sql").read_text()
@@ -158,7 +159,7 @@ def test_only_the_api_has_a_port_and_on_this_machine_only() -> None:
 
 
 def test_the_chart_probes_readiness_and_mounts_what_it_claims() -> None:
-    assert sorted(pods()) == ["api", "worker"]
+    assert sorted(pods()) == ["api", "console", "worker"]
     api = pods()["api"]["containers"][0]
     assert api["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert api["livenessProbe"]["httpGet"]["path"] == "/healthz"
@@ -174,6 +175,25 @@ def test_the_chart_probes_readiness_and_mounts_what_it_claims() -> None:
     (service,) = [each for each in rendered() if each["kind"] == "Service"]
     assert service["spec"]["selector"] == {"app": "release-api"}
     assert service["spec"]["ports"][0]["targetPort"] in [port["name"] for port in api["ports"]]
+
+
+def test_the_console_reaches_the_api_by_a_name_that_it_trusts() -> None:
+    compose = services(DEPLOY / "compose.yaml")
+    host = compose["console"]["environment"]["NIGHTSCHOOL_API_HOST"]
+    assert host in compose
+    assert compose[host]["environment"]["NIGHTSCHOOL_TRUSTED_HOSTS"].endswith(f",{host}")
+    set_in = {
+        name: {each["name"]: each["value"] for each in pod["containers"][0].get("env", ())}
+        for name, pod in pods().items()
+    }
+    host = set_in["console"]["NIGHTSCHOOL_API_HOST"]
+    assert host in [each["metadata"]["name"] for each in rendered() if each["kind"] == "Service"]
+    assert set_in["api"]["NIGHTSCHOOL_TRUSTED_HOSTS"].endswith(f",{host}")
+
+
+def test_kubernetes_sets_none_of_our_settings() -> None:
+    """For a Service `nightschool-api` it would set NIGHTSCHOOL_API_PORT, to a URL."""
+    assert all(pod["enableServiceLinks"] is False for pod in pods().values())
 
 
 def test_images_hold_what_the_package_needs_and_nothing_of_the_clone_besides() -> None:
