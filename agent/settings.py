@@ -95,6 +95,11 @@ class Settings(BaseSettings):
         description="PostgreSQL URL for tables, runs, checkpoints and training jobs; default: SQLite in the"
         " home folder.",
     )
+    registry_url: str | None = Field(
+        None,
+        description="MLflow server, such as `http://HOST:5000`, or PostgreSQL URL of a database of its own,"
+        " for the adapter registry; default: SQLite in the home folder, where adapters' files are always.",
+    )
     approver_database_url: str | None = Field(
         None,
         description="The same database, as the role that may write approvals (deploy/roles.sql); default:"

@@ -180,7 +180,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         outbox = await asyncio.to_thread(DbosOutbox, settings.path("outbox"), settings.training_url)
         stack.callback(outbox.close)  # not in a thread, because closing DBOS shuts down the thread pool
         registry = await asyncio.to_thread(
-            partial(MlflowAdapterRegistry, settings.home, base=model.card.digest)
+            partial(MlflowAdapterRegistry, settings.home, settings.registry_url, base=model.card.digest)
         )
         calibrations = FolderCalibrationStore(settings.path("calibrations"))
         routes = Routes(registry, partial(read, settings.path("outbox")), calibrations, embedder)

@@ -364,7 +364,7 @@ def _examples(context: JobContext, job: Job, attempt: AttemptSpec, baseline: Bas
     held_out = validation_examples(lesson, attempt.recipe) if attempt.recipe.validate_every else ()
     return (
         *pairs,
-        *growth_examples(job, lesson, context.base, home=context.home, models=context.models),
+        *growth_examples(job, lesson, context.base, registry=context.registry, models=context.models),
         *held_out,
         *reading_examples(lesson, attempt.recipe, round(len(pairs) * attempt.recipe.reading)),
         *refusal_examples(context.base, attempt.recipe, round(len(pairs) * attempt.recipe.refusals)),

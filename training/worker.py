@@ -346,7 +346,7 @@ def open_context(settings: Settings, say: Callable[[str], None], *, quick: bool 
         if quick
         else QuestionCounts(),
         thresholds=GateThresholds(),
-        registry=MlflowAdapterRegistry(home, base=base.card.digest),
+        registry=MlflowAdapterRegistry(home, settings.registry_url, base=base.card.digest),
         train=choose_trainer(),
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),

@@ -37,11 +37,12 @@ def export(
     from memory.errors import StorageError, StoreUnavailable
 
     configuration = settings()
-    if not configuration.path(DATABASE).is_file():
+    if configuration.registry_url is None and not configuration.path(DATABASE).is_file():
         stop(f"nothing was learned in {configuration.home.resolve()}: set NIGHTSCHOOL_HOME", BAD_INPUT)
     try:
         base = resolve_model(configuration)
-        registry = MlflowAdapterRegistry(configuration.home, base=base.card.digest)
+        url = configuration.registry_url
+        registry = MlflowAdapterRegistry(configuration.home, url, base=base.card.digest)
         export_adapter(name, format, target, registry=registry, base=base)
     except StoreUnavailable as error:
         stop(str(error), FAILED)

@@ -59,7 +59,14 @@ def _state(configuration: "Settings") -> "State":
         databases=(*databases, home / SHARED / "mlflow.db"),
         lance={name: configuration.library_folder(name) for name in ("episodic", "answers")},
         graph_url=configuration.graph_url,
-        postgresql=configuration.database_url is not None,
+        elsewhere=tuple(
+            what
+            for what, url in (
+                ("the PostgreSQL database: use pg_dump", configuration.database_url),
+                ("the adapter registry at NIGHTSCHOOL_REGISTRY_URL: use pg_dump", configuration.registry_url),
+            )
+            if url is not None
+        ),
     )
 
 

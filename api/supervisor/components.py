@@ -32,6 +32,7 @@ NO_GRADIO_CALLS = (
 """Environment that keeps the console's library from calling its makers."""
 CONSOLE_NEVER_READS = (
     *("API_KEY", "APPROVER_DATABASE_URL", "ENGINE_KEY", "TEACHER_KEY", "WEBHOOK_SECRET"),
+    "REGISTRY_URL",
     *("PRIVACY", "PRIVACY_KEY"),  # both: encryption without its key is no valid setting
 )
 """Settings with secrets: the console calls the api with the key that its user enters, and with no other."""

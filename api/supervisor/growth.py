@@ -36,12 +36,13 @@ def growing_of(
     `promoting` stands around each promotion. Raises StoreUnavailable and ModelError.
     """
     home, (source, target) = settings.home.resolve(), models
+    registry = MlflowAdapterRegistry(home, settings.registry_url, base=source.card.digest)
     command = worker(settings.model_copy(update={"model": target.name})).command
     return Growing(
         source=source,
         target=target,
-        source_adapters=MlflowAdapterRegistry(home, base=source.card.digest),
-        target_adapters=MlflowAdapterRegistry(home, base=target.card.digest),
+        source_adapters=registry,
+        target_adapters=registry.on_base(target.card.digest),
         outbox=outbox,
         unapproved=unapproved(home),
         open_engine=lambda model: LocalEngine.open(model.folder, model.card.template),

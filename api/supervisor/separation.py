@@ -137,9 +137,9 @@ def prepare(home: Path) -> None:
     shutil.chown(keys.private_path("worker"), WORKER, WORKER)
     (home / KEYS).chmod(0o711)
     (home / KEYS / "public").chmod(0o755)
-    if not (home / DATABASE).exists():
+    if not (home / DATABASE).exists():  # else the first to open it alone could write it
         MlflowAdapterRegistry(home)
-    (home / SHARED / "training.db").touch()  # else the first to open it alone could write it
+    (home / SHARED / "training.db").touch()
     (home / "logs").mkdir(mode=0o700, exist_ok=True)
     for folder in FOLDERS:
         if (home / folder.name).is_symlink():

@@ -60,24 +60,29 @@ class MlflowAdapterRegistry:
     Every method raises StoreUnavailable if MLflow cannot be used.
     """
 
-    def __init__(self, home: Path, tracking_url: str | None = None, *, base: Digest | None = None) -> None:
+    def __init__(self, home: Path, url: str | None = None, *, base: Digest | None = None) -> None:
         """Opens the registry in `home`; the first time creates its tables (about 3 s).
 
-        `tracking_url` is an MLflow server or another database; for `base` see AdapterRegistry. Raises
+        `url` is an MLflow server or another database; for `base` see AdapterRegistry. Raises
         StoreUnavailable.
         """
         self.base = base
+        self._url = url
         self._home = home.resolve()
         database = self._home / DATABASE
         database.parent.mkdir(parents=True, exist_ok=True)
-        if tracking_url is None and not database.exists():
+        if url is None and not database.exists():
             create_database(database)
-        self._client = connect(tracking_url or f"sqlite:///{database}")
+        self._client = connect(url or f"sqlite:///{database}")
         self._keys = SigningKeys(self._home / KEYS)
         self._names: dict[tuple[Domain, str], str] = {}
         self._reported_corrupt: set[str] = set()
         """Adapters that `list` has logged as unreadable; it is called every few seconds."""
         self._bind_to_bases()
+
+    def on_base(self, base: Digest) -> "MlflowAdapterRegistry":
+        """The same registry for another base model. Raises StoreUnavailable."""
+        return MlflowAdapterRegistry(self._home, self._url, base=base)
 
     @registry_errors()
     def register(self, adapter: Adapter) -> None:

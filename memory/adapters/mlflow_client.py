@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
 from memory.errors import StoreUnavailable
 
@@ -43,9 +44,17 @@ def create_database(database: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _shown(url: str) -> str:
+    """The URL without its password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def connect(url: str) -> "MlflowClient":
     """A client of the MLflow server or database at the URL. Raises StoreUnavailable."""
-    with registry_errors(f"the adapter registry at {url}"):
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql:", "postgresql+psycopg:", 1)  # the driver that is installed
+    with registry_errors(f"the adapter registry at {_shown(url)}"):
         from mlflow import MlflowClient
 
         client = MlflowClient(tracking_uri=url, registry_uri=url)

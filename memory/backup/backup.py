@@ -75,8 +75,7 @@ async def _write(state: State, folder: Path) -> Manifest:
                 lines.write(fact.model_dump_json() + "\n")
                 counts["facts"] += 1
     await asyncio.to_thread(_copy_files, state.home, copied)
-    without = ("the PostgreSQL database: use pg_dump",) if state.postgresql else ()
-    return Manifest(created_at=began, files={}, counts=counts, without=without)
+    return Manifest(created_at=began, files={}, counts=counts, without=state.elsewhere)
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

@@ -33,8 +33,8 @@ class State:
     """Folders or URLs of its LanceDB databases by name."""
     graph_url: str | None
     """None for the embedded graph."""
-    postgresql: bool
-    """Whether its tables are in PostgreSQL, which has its own backup."""
+    elsewhere: tuple[str, ...] = ()
+    """What a backup leaves out, and how it is backed up."""
 
 
 def plain_files(home: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """What every adapter registry does: one live version per domain, a way back, and rejected ones never live."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -13,8 +13,12 @@ from memory.records.adapters import Adapter
 from memory.records.base import Digest, digest_of
 from tests.support.adapters import adapter
 from tests.support.cards import DIGEST
+from tests.support.databases import new_postgresql, postgresql
+
+__all__ = ["postgresql"]
 
 OTHER_BASE = "cd" * 32
+ON_MLFLOW = ("mlflow", "mlflow on PostgreSQL")
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +29,20 @@ def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(params=["volatile", pytest.param("mlflow", marks=pytest.mark.services)])
+@pytest.fixture(scope="module")
+def mlflow_on_postgresql(tmp_path_factory: pytest.TempPathFactory, postgresql: Any) -> tuple[Path, str]:
+    home, url = tmp_path_factory.mktemp("home"), new_postgresql(postgresql)
+    MlflowAdapterRegistry(home, url)
+    return home, url
+
+
+@pytest.fixture(params=["volatile", *(pytest.param(kind, marks=pytest.mark.services) for kind in ON_MLFLOW)])
 def registry(request: pytest.FixtureRequest) -> AdapterRegistry:
     if request.param == "volatile":
         return VolatileAdapterRegistry()
-    return MlflowAdapterRegistry(request.getfixturevalue("mlflow_home"))
+    if request.param == "mlflow":
+        return MlflowAdapterRegistry(request.getfixturevalue("mlflow_home"))
+    return MlflowAdapterRegistry(*request.getfixturevalue("mlflow_on_postgresql"))
 
 
 @pytest.fixture

@@ -33,7 +33,6 @@ def state(home: Path) -> State:
         databases=(home / "nightschool.db", home / "shared" / "training.db"),
         lance={"episodic": str(home / "episodic"), "answers": str(home / "answers")},
         graph_url=None,
-        postgresql=False,
     )
 
 

@@ -26,23 +26,31 @@ LEVERS: Mapping[runs.Lever, Lever] = {"curriculum": curriculum, "distillation": 
 
 
 def growth_examples(
-    job: Job, lesson: Curriculum, target: StudiedModel, *, home: Path, models: Path | None
+    job: Job,
+    lesson: Curriculum,
+    target: StudiedModel,
+    *,
+    registry: MlflowAdapterRegistry,
+    models: Path | None,
 ) -> tuple[Example, ...]:
     """What the job's lever trains beside the lesson; nothing for a lesson that does not move.
 
-    `models` is the folder of the added models. Raises CurriculumRefused, StoreUnavailable, CorruptRecord.
+    `registry` has the source's adapters too, and `models` is the folder of the added models. Raises
+    CurriculumRefused, StoreUnavailable, CorruptRecord.
     """
     growth = job.growth
     if growth is None:
         return ()
     source = growth.source
-    moving = MovingLesson(lesson, target, lambda: _teacher(job.domain, source, home, models))
+    moving = MovingLesson(lesson, target, lambda: _teacher(job.domain, source, registry, models))
     return LEVERS[growth.lever](moving)
 
 
-def _teacher(domain: Domain, source: Digest, home: Path, models: Path | None) -> SmallTeacher:
+def _teacher(
+    domain: Domain, source: Digest, registry: MlflowAdapterRegistry, models: Path | None
+) -> SmallTeacher:
     """The live adapter of the domain on the source, and the added model that it belongs to."""
-    adapter = MlflowAdapterRegistry(home, base=source).live(domain)
+    adapter = registry.on_base(source).live(domain)
     if adapter is None:
         raise CurriculumRefused(f"{domain} has no live adapter on the small model any more: promote it again")
     store = ModelStore(models) if models is not None else None

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from memory.adapters.mlflow import MlflowAdapterRegistry
+from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.records.runs import Growth, Job
 from tests.support.lessons import BASE, LESSON
 from training.errors import CurriculumRefused
@@ -22,11 +25,12 @@ def test_the_curriculum_lever_teaches_nothing_beside_the_lesson() -> None:
     assert curriculum(MovingLesson(LESSON, BASE, no_teacher)) == ()
 
 
-def test_a_lesson_that_does_not_move_has_no_lever(tmp_path: Path) -> None:
+def test_a_lesson_that_does_not_move_has_no_lever() -> None:
     job = Job(digest=LESSON.digest, domain="lamps", run_id="r1")
-    assert growth_examples(job, LESSON, BASE, home=tmp_path, models=None) == ()
+    registry = cast(MlflowAdapterRegistry, VolatileAdapterRegistry())
+    assert growth_examples(job, LESSON, BASE, registry=registry, models=None) == ()
     moving = job.model_copy(update={"growth": GROWTH})
-    assert growth_examples(moving, LESSON, BASE, home=tmp_path, models=None) == ()
+    assert growth_examples(moving, LESSON, BASE, registry=registry, models=None) == ()
 
 
 def test_a_job_is_named_by_what_it_trains_and_by_the_base_that_it_moves_to() -> None:
