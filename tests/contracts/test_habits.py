@@ -8,6 +8,8 @@ from tests.contracts.test_imports import PACKAGES, ROOT, nodes, sources
 
 LONGEST = 450
 READS_ENVIRONMENT = {"agent/settings.py"}
+OPENS_OWN_REGISTRY = {"api/supervisor/separation.py"}
+"""It makes the file of the default, with the owner and mode that the processes need."""
 
 
 def test_every_module_says_what_it_is() -> None:
@@ -30,10 +32,27 @@ def test_only_the_settings_read_the_environment() -> None:
     assert readers == []
 
 
+def test_every_process_opens_the_adapter_registry_where_the_setting_says() -> None:
+    openers = {
+        f"{_name(path)}: {ast.unparse(node)}"
+        for path in sources("agent", "api", "graphs", "training")
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and _opens_registry(node) and _name(path) not in OPENS_OWN_REGISTRY
+    }
+    assert len(openers) >= 4
+    assert {opener for opener in openers if "url" not in opener} == set()
+
+
 def docstring(path: Path) -> str | None:
     module = nodes(path)[0]
     assert isinstance(module, ast.Module)
     return ast.get_docstring(module)
+
+
+def _opens_registry(call: ast.Call) -> bool:
+    """Whether it is `MlflowAdapterRegistry(...)`, or puts that off by `partial`."""
+    called = [call.func, *call.args[:1]]
+    return any(isinstance(each, ast.Name) and each.id == "MlflowAdapterRegistry" for each in called)
 
 
 def _environment_reads(path: Path) -> Iterator[str]:
