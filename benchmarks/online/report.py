@@ -11,8 +11,9 @@ NAME = "online"
 PARTS = ("month", "baselines", "statistics", "overhead")
 POINT = 1.0
 """Most points, of 100, that knowledge may lose."""
+WON = Goal(at=">=", bound=0.65)
+"""Of the win rate after the clean weeks."""
 GOALS = {
-    "win rate after four weeks": Goal(at=">=", bound=0.65),
     "knowledge lost, points": Goal(at="<=", bound=POINT),
     "known questions lost, points": Goal(at="<=", bound=POINT),
     "poisoned week, win rate over the week before": Goal(at=">=", bound=0.5),
@@ -38,8 +39,8 @@ def month_figures(weeks: Sequence[Week]) -> dict[str, float]:
             figures[f"agreement recovered, week {week.number}"] = week.recovered
         figures[f"minutes, week {week.number}"] = sum(week.seconds.values()) / 60
     clean = [week for week in weeks if not week.poisoned]
-    if len(clean) >= WEEKS:
-        figures["win rate after four weeks"] = clean[WEEKS - 1].win_rate
+    if clean:
+        figures[win_rate_after(len(clean))] = clean[-1].win_rate
     if weeks:
         last = weeks[-1]  # the poisoned one too: what is live at the end is what users have
         if last.known_before is not None and last.known_after is not None:
@@ -51,6 +52,11 @@ def month_figures(weeks: Sequence[Week]) -> dict[str, float]:
             figures["poisoned week, win rate over the week before"] = week.win_over_before
             figures["poisoned week, promotions"] = float(week.promoted)
     return figures
+
+
+def win_rate_after(weeks: int) -> str:
+    """The figure's name; fewer weeks than the goal's four are named, and have to reach it all the same."""
+    return f"win rate after {weeks} week{'s' if weeks > 1 else ''}"
 
 
 def weeks_table(weeks: Sequence[Week]) -> Table:
@@ -148,6 +154,8 @@ def month_tables(weeks: Sequence[Week]) -> list[Table]:
 def result(found: Mapping[str, PartResult], *, quick: bool, command: str, model: str) -> Result:
     """The page of all parts that have run; a quick one has only the goals whose figures were measured."""
     figures = {name: value for part in found.values() for name, value in part.figures.items()}
+    reached = [name for name in map(win_rate_after, range(WEEKS, 0, -1)) if name in figures]
+    goals = {(reached or [win_rate_after(WEEKS)])[0]: WON, **GOALS}
     everything = Table(
         title="All figures",
         text=f"Everything that was measured. The model is {model}.",
@@ -160,7 +168,7 @@ def result(found: Mapping[str, PartResult], *, quick: bool, command: str, model:
         command=command,
         seconds=sum(part.seconds for part in found.values()),
         figures=figures,
-        goals={key: goal for key, goal in GOALS.items() if key in figures} if quick else GOALS,
+        goals={key: goal for key, goal in goals.items() if key in figures} if quick else goals,
         tables=(
             parts_table(found, PARTS),
             *(table for part in found.values() for table in part.tables),

@@ -25,7 +25,7 @@ from benchmarks.online.population import (
 )
 from benchmarks.online.questions import HELD_OUT, Prompts, is_held_out, openers, prompts
 from benchmarks.online.records import Week, Weeks
-from benchmarks.online.report import GOALS, month_figures, month_tables, result
+from benchmarks.online.report import GOALS, WON, month_figures, month_tables, result
 from benchmarks.online.tastes import LONG, POPULATION, SHORT, Taste, qualities
 from benchmarks.parts import PartResult
 from memory.results import met
@@ -261,12 +261,12 @@ def month_of(weeks: Sequence[Week]) -> dict[str, PartResult]:
 def test_a_whole_month_meets_its_goals_by_its_fourth_week() -> None:
     weeks = [week(n, win_rate=0.5 + n / 20) for n in range(1, 5)] + [week(5, poisoned=True)]
     figures = month_figures(weeks)
-    assert figures["win rate after four weeks"] == pytest.approx(0.7)
+    assert figures["win rate after 4 weeks"] == pytest.approx(0.7)
     assert figures["known questions lost, points"] == pytest.approx(0.5)
     assert figures["poisoned week, win rate over the week before"] == 0.5
     page = result(month_of(weeks), quick=False, command="x", model="m")
-    assert page.goals == GOALS
-    assert [name for name in GOALS if not met(page, name)] == [
+    assert page.goals == {"win rate after 4 weeks": WON, **GOALS}
+    assert [name for name in page.goals if not met(page, name)] == [
         "false promotions at 40 peeks",
         "sample ratio mismatches found",
     ], "what was not measured counts as missed"
@@ -297,8 +297,17 @@ def test_knowledge_is_that_of_what_is_live_at_the_end() -> None:
     assert figures["knowledge lost, points"] == pytest.approx(-1)
 
 
-def test_three_weeks_are_no_month() -> None:
-    assert "win rate after four weeks" not in month_figures([week(n) for n in (1, 2, 3)])
+def test_fewer_weeks_are_named_and_have_to_reach_the_same() -> None:
+    weeks = [week(n, win_rate=0.5 + n / 10) for n in (1, 2)] + [week(3, poisoned=True, win_rate=0.4)]
+    page = result(month_of(weeks), quick=False, command="x", model="m")
+    assert page.figures["win rate after 2 weeks"] == pytest.approx(0.7)
+    assert met(page, "win rate after 2 weeks")
+    assert not [name for name in page.goals if "4 weeks" in name]
+
+
+def test_a_month_that_was_not_measured_misses_its_goal() -> None:
+    page = result({}, quick=False, command="x", model="m")
+    assert not met(page, "win rate after 4 weeks")
 
 
 def test_draws_about_the_same_thing_are_the_same() -> None:
