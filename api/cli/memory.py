@@ -210,6 +210,8 @@ def _incomplete(listed: dict[str, Any]) -> list[str]:
 def _age(fact: dict[str, Any]) -> str:
     if fact["valid_until"]:
         return f"until {fact['valid_until'][:10]}"
+    if fact["dated"] and fact["dated"] < fact["observed_at"]:
+        return f"dated {fact['dated'][:10]}"
     return f"read on {fact['observed_at'][:10]}"
 
 

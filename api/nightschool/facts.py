@@ -94,10 +94,10 @@ class StaleFacts(BaseModel):
 async def stale(
     service: ServiceDep, access: AccessDep, domain: Domain | None = None, limit: Limit = 100
 ) -> StaleFacts:
-    """Lists facts that describe a state and were read long ago: look them up again.
+    """Lists facts that describe a state and are old: look them up again.
 
-    A state (`is the mayor`) is stale a year after its document was first read, a plan (`will open`) after
-    half a year; what happened in the past never is.
+    A state (`is the mayor`) is stale a year after the date of its sentence or document or, without one, after
+    it was first read, a plan (`will open`) after half a year; what happened in the past never is.
     """
     now = service.runtime.clock()
     async with service.analyses.turn():

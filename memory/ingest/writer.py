@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from memory.episodic.base import EpisodicMemory, fingerprint
 from memory.episodic.history import PastPassage
-from memory.errors import StorageError
+from memory.errors import CorruptRecord, StorageError
 from memory.ingest.folders import Failure
 from memory.records.access import EVERYTHING
 from memory.records.base import Domain, Record
@@ -193,7 +193,8 @@ class DocumentWriter:
         # Also of unchanged documents: the rules that find facts may have changed.
         now = self._clock()
         facts = [_observed(fact, now) for write in batch for fact in write.contents.facts]
-        await self._semantic.add(facts)
+        known = [fact for write in batch if write.place in stored for fact in await self._redated(write)]
+        await self._semantic.add([*facts, *known])  # the latter in place of the former
         await self._episodic.add(
             [_stamped(passage, now) for write in changed for passage in write.contents.passages]
         )
@@ -213,6 +214,24 @@ class DocumentWriter:
         for write, report in zip(batch, reports, strict=True):
             if not write.done.done():
                 write.done.set_result(report)
+
+    async def _redated(self, write: _Write) -> list[Fact]:
+        """Takes out the stored facts to which the document now gives another date; returns them with it.
+
+        If some cannot be read, it takes out all: the document gives them again.
+        """
+        source, domain, owner = write.place
+        dates = {fact.id: fact.dated for fact in write.contents.facts}
+        try:
+            stored = await self._semantic.facts(source, domain=domain, owner=owner)
+        except CorruptRecord:
+            await self._semantic.remove(source, domain=domain, owner=owner)
+            return []
+        redated = {f.id: f for f in stored if f.id in dates and f.dated != dates[f.id]}
+        if redated:
+            keep = {fact.id for fact in stored} - redated.keys()
+            await self._semantic.remove(source, domain=domain, owner=owner, keep=keep)
+        return [fact.model_copy(update={"dated": dates[id]}) for id, fact in redated.items()]
 
     async def _correct(self, place: Place, contents: Contents) -> Contents:
         return contents if self._corrected is None else await self._corrected(place, contents)

@@ -8,6 +8,7 @@ from statistics import median
 
 from memory.errors import IngestError
 from memory.ingest.loaders.base import Loaded, Source
+from memory.ingest.loaders.document_dates import first_date
 from memory.ingest.loaders.pdf.layout import Line, blocks, lines_of, paragraphs
 from memory.ingest.loaders.pdf.ocr import read_scan
 from memory.ingest.loaders.pdf.pages import Page, Piece, check_pdf, open_pdf, pages
@@ -27,7 +28,7 @@ def load_pdf(source: Source) -> Loaded:
     check_pdf(source)
     unread: list[str] = []
     with closing(open_pdf(source)) as pdf:
-        title = str(pdf.get_metadata_dict().get("Title") or "").strip()
+        properties = pdf.get_metadata_dict()
         read = list(pages(source, pdf))
         running = _running_lines(read)
         scanned: dict[int, str] = {}
@@ -44,7 +45,14 @@ def load_pdf(source: Source) -> Loaded:
     for page in read:
         kept = [piece for piece in page.pieces if id(piece) not in running]
         texts += [scanned[page.number]] if page.number in scanned else _page_text(kept, body)
-    return Loaded(text=_joined(texts), title=_usable(title), unread=tuple(_summary(unread)))
+    title = str(properties.get("Title") or "").strip()
+    return Loaded(
+        text=_joined(texts),
+        title=_usable(title),
+        # Programs that only repack a PDF set its ModDate.
+        dated=first_date(properties.get(name) for name in ("CreationDate", "ModDate")),
+        unread=tuple(_summary(unread)),
+    )
 
 
 def _page_text(pieces: Sequence[Piece], body: float) -> list[str]:
