@@ -11,7 +11,7 @@ from memory.ingest.loaders.base import Loaded, Source
 from memory.ingest.loaders.document_dates import first_date
 from memory.ingest.loaders.pdf.layout import Line, blocks, lines_of, paragraphs
 from memory.ingest.loaders.pdf.ocr import read_scan
-from memory.ingest.loaders.pdf.pages import Page, Piece, check_pdf, open_pdf, pages
+from memory.ingest.loaders.pdf.pages import MAX_CHARACTERS, Page, Piece, check_pdf, open_pdf, pages
 
 EDGE_LINES = 2
 """Lines at the upper and the lower edge of a page that may be a running header or footer."""
@@ -37,6 +37,9 @@ def load_pdf(source: Source) -> Loaded:
                 text, problem = read_scan(pdf, page.number)
                 scanned[page.number] = _without(lines_of(page.pieces), text)
                 unread += [f"page {page.number}: {problem}"] if problem else []
+    cut = [
+        f"page {page.number}: all after its first {MAX_CHARACTERS} characters" for page in read if page.cut
+    ]
     if len(unread) == len(read):
         raise IngestError(f"{source.name}: the PDF has no text layer ({unread[0] if unread else 'no pages'})")
     sizes = [piece.size for page in read for piece in page.pieces for _ in range(min(len(piece.text), 200))]
@@ -51,7 +54,7 @@ def load_pdf(source: Source) -> Loaded:
         title=_usable(title),
         # Programs that only repack a PDF set its ModDate.
         dated=first_date(properties.get(name) for name in ("CreationDate", "ModDate")),
-        unread=tuple(_summary(unread)),
+        unread=tuple(_summary([*unread, *cut])),
     )
 
 
