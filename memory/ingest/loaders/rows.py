@@ -1,4 +1,4 @@
-"""Loads CSV, TSV and JSON lines: a table where the rows are alike and not too wide, else a section a record."""
+"""Loads CSV, TSV and JSON lines: a table where the rows are alike and fit into one, else a section a row."""
 
 import csv
 import io
