@@ -172,12 +172,14 @@ def names(
         f"{' = '.join(each['names'])}  [{', '.join(sorted({fact['source'] for fact in each['because']}))}]"
         for each in listed["same"]
     ]
+    lines += [f"{' != '.join(each['names'])}  [{each['because']['source']}]" for each in listed["apart"]]
     lines += [
         f"{each['first']} ? {each['second']}  (spelled alike: {each['similarity']:.2f})"
         for each in listed["alike"]
     ]
     lines += [
-        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`.",
+        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`, such as"
+        " `Windows,is not the same as,window`.",
         *_incomplete(listed),
     ]
     say("\n".join(lines), listed, as_json=as_json)

@@ -173,6 +173,14 @@ def test_facts_under_two_names_of_one_thing_contradict_each_other() -> None:
     assert kinds(first, second, stated("DHS", "stands for", "Deep Harbour Survey")) == ["date"]
 
 
+def test_facts_about_things_that_a_triple_tells_apart_do_not_contradict_each_other() -> None:
+    first = stated("Mercury", "has", "a mean density of 5 kg")
+    second = stated("mercury", "has", "a mean density of 13 kg", source="b.md")
+    apart = stated("Mercury", "is not the same as", "mercury", source="names.csv")
+    assert kinds(first, second) == ["number"]
+    assert kinds(first, second, apart.model_copy(update={"rule": "triple"})) == []
+
+
 @pytest.mark.parametrize(
     ("pairs", "found", "expected"), [(6, 9, 6), (100, 4, 4), (100, 20, 20), (20, 20, 20)]
 )

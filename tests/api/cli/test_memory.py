@@ -152,12 +152,15 @@ def test_names_of_one_thing_are_listed_with_those_that_may_be() -> None:
                 "because": [{"source": "b.md"}, {"source": "a.md"}],
             }
         ],
+        "apart": [{"domain": "general", "names": ["Windows", "window"], "because": {"source": "names.csv"}}],
         "alike": [{"domain": "general", "first": "Kelvyn Corp", "second": "Kelvyn Corps", "similarity": 0.7}],
     }
     with stub([Route("/v1/memory/names", lambda _: JSONResponse(listed))]) as port:
         said = run("memory", "names", port=port)
     assert said.stdout.splitlines() == [
         "Deep Harbour Survey = DHS  [a.md, b.md]",
+        "Windows != window  [names.csv]",
         "Kelvyn Corp ? Kelvyn Corps  (spelled alike: 0.70)",
-        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`.",
+        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`, such as"
+        " `Windows,is not the same as,window`.",
     ]
