@@ -137,7 +137,7 @@ def withdrawn(
     from api.cli.screen import table
 
     with service() as client:
-        listed = client.get("/v1/memory/withdrawn", domain=domain)
+        listed = client.entries("/v1/memory/withdrawn", "id", domain=domain)
     if as_json:
         print_json(listed)
         return
