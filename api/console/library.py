@@ -125,7 +125,7 @@ def ingested(sent: Json, *, dry: bool) -> str:
         raise failure("files are being sent already: wait for their report")
     results = sent["results"]
     rows = [(each["source"], *outcome(each)) for each in results]
-    kinds = Counter(kind for _, kind, *_ in rows)
+    kinds = Counter(result.partition(":")[0] for _, result, *_ in rows)
     counts = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind])
     begins = "Nothing was stored. It would be" if dry else "Documents"
     columns = ("document", "result", "passages", "facts", "notes")
@@ -134,9 +134,9 @@ def ingested(sent: Json, *, dry: bool) -> str:
 
 
 def outcome(result: Json) -> tuple[str, object, object, str]:
-    """What became of one file: in a word, its passages and facts, and what the service says of it."""
+    """What became of one file: in a word or with the reason, its passages and facts, and notes on it."""
     if "problem" in result:
-        return NOT_READ, None, None, result["problem"]
+        return f"{NOT_READ}: {result['problem']}", None, None, ""
     report = result["report"]
     kind = "unchanged" if report["unchanged"] else "changed" if report["changed"] else "new"
     return kind, report["passages"], report["facts"], " ".join(text for _, text in report["notes"])

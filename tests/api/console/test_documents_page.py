@@ -34,7 +34,7 @@ def test_each_file_is_said_to_be_new_changed_unchanged_or_why_it_was_not_read() 
     assert "Documents: 1 new, 1 changed, 1 unchanged, 1 not read." in page
     assert "<td>&lt;b&gt;a.md</td><td>new</td><td>2</td><td>3</td>" in page
     assert "a page has &lt;i&gt;no text" in page
-    assert "<td>d.exe</td><td>not read</td><td></td><td></td><td>d.exe: .exe is not supported</td>" in page
+    assert "<td>d.exe</td><td>not read: d.exe: .exe is not supported</td><td></td>" in page
     assert "Nothing was stored. It would be: 1 new," in ingested({"chosen": 4, "results": results}, dry=True)
 
 
