@@ -1,11 +1,11 @@
-"""The page of memory: search with reasons, also of the past; facts, perspectives and documents."""
+"""The page of memory: search with reasons, also of the past; facts, documents, and forgetting."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import gradio as gr
 
-from api.console import facts, library, perspectives
+from api.console import facts, forgetting, library, perspectives
 from api.console.markup import block, paragraph, table
 from api.console.service import PRIVATE, Json, Service, failure
 
@@ -29,6 +29,7 @@ def build(service: Service, key: gr.State) -> None:
         facts.build(service, key, domain)
         perspectives.build(service, key, domain)
         library.build(service, key, domain)
+        forgetting.build(service, key)
 
     def find(secret: str, words: str, where: str, when: str) -> str:
         if not (words or "").strip():
