@@ -70,14 +70,14 @@ def waiting(queue: Sequence[tuple[str, Json]]) -> str:
         (KINDS[kind], each["domain"], each["question"], each["answer"], state(kind, each))
         for kind, each in queue
     ]
-    return block(table("Waiting for a decision", ("kind", "domain", "question", "answer", ""), rows))
+    return block(
+        table("Waiting for a decision", ("kind", "domain", "question", "answer", "until then"), rows)
+    )
 
 
 def state(kind: str, each: Json) -> str:
     """What happens to the answer until somebody decides."""
-    if kind == GOLDEN and each["status"] == "approved":
-        return "taught meanwhile"
-    return "not used before"
+    return "taught" if kind == GOLDEN and each["status"] == "approved" else "not used"
 
 
 def to_decide(answer: Json) -> str:

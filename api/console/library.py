@@ -9,18 +9,11 @@ import gradio as gr
 
 from api.console.markup import Tone, block, fields, heading, paragraph, prose, status, table
 from api.console.service import PRIVATE, Json, Service, failure
-from api.console.transfer import MOST_FILES, saved_as
+from api.console.transfer import MOST_FILES, file_form, saved_as
 from memory.language.counting import counted
 
 PATH = "/v1/documents"
 FORM = "document-files"
-CHOOSE = f"""
-<div class="ns files" id="{FORM}">
-  <label>Files <input type="file" multiple></label>
-  <label>A folder, with all below it <input type="file" webkitdirectory></label>
-  <p role="status"></p>
-</div>
-"""
 NOT_READ = "not read"
 KINDS = ("new", "changed", "unchanged", NOT_READ)
 TRIPLES = {"csv": "text/x-triples", "tsv": "text/x-triples", "tab": "text/x-triples"}
@@ -51,7 +44,7 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
         said, contents = gr.HTML(elem_id="documents-said"), gr.HTML(elem_id="contents")
         problem = gr.Textbox(visible="hidden", label="What went wrong")
         gr.HTML(block(heading("Add documents")))
-        gr.HTML(CHOOSE)
+        gr.HTML(file_form(FORM, {"Files": "multiple", "A folder, with all below it": "webkitdirectory"}))
         into = gr.Textbox(label="Add to the domain", value="general", max_lines=1)
         with gr.Row():
             dry_run = gr.Checkbox(label="Only read and compare, store nothing", value=False)

@@ -1,10 +1,11 @@
-"""The page of preferences: build a set of pairs, look at it, train it, and save the pairs as a file."""
+"""The page of preferences: build a set of pairs, look at it, train it, and save or import pairs as a file."""
 
 import json
 from typing import Any
 
 import gradio as gr
 
+from api.console import pairs_import
 from api.console.markup import block, fields, items, moment, paragraph, side_by_side, status, table
 from api.console.report import gates
 from api.console.service import PRIVATE, Json, Service, segment
@@ -38,6 +39,7 @@ def build(service: Service, key: gr.State) -> None:
             format = gr.Radio(list(FORMATS), value="dpo", label="Judged pairs as a file")
             save = gr.Button("Save the file")
         problem, saved = gr.Textbox(visible="hidden", label="What went wrong"), gr.HTML()
+        pairs_import.build(list(FORMATS))
     service.require("admin", tab)
 
     def show(secret: str, current: str | None) -> tuple[Any, str]:

@@ -4,8 +4,10 @@ None passes through the console's process. Gradio's own upload would take files 
 on the disk.
 """
 
+from collections.abc import Mapping
+
 from api.console.key_store import NAME
-from api.console.markup import block, status
+from api.console.markup import block, status, text
 from api.console.service import failure
 
 MOST_FILES = 1000
@@ -89,6 +91,14 @@ were `chosen`, and the `results` in their order: each has its `source`, and a `r
 stops at a refusal that would meet all the others. Hidden files of a folder are left out. `types` are media
 types by extension; the service finds the others itself, since browsers take a table for Excel's.
 """
+
+
+def file_form(id: str, inputs: Mapping[str, str]) -> str:
+    """The form whose files `send` posts: inputs by their labels, each with its attribute, or none."""
+    shown = "".join(
+        f'<label>{text(label)} <input type="file" {attribute}></label>' for label, attribute in inputs.items()
+    )
+    return f'<div class="ns files" id="{id}">{shown}<p role="status"></p></div>'
 
 
 def saved_as(name: str, problem: str) -> str:

@@ -31,8 +31,8 @@ def test_only_a_revision_without_a_source_cannot_be_approved() -> None:
 
 def test_a_pair_that_is_taught_meanwhile_says_so() -> None:
     held, taught = (golden(status=status).model_dump(mode="json") for status in ("waiting", "approved"))
-    assert "taught meanwhile" in waiting([("golden", taught)])
-    assert "taught meanwhile" not in waiting([("golden", held)])
+    assert "<td>taught</td>" in waiting([("golden", taught)])
+    assert "<td>not used</td>" in waiting([("golden", held)])
 
 
 @pytest.mark.services
