@@ -5,7 +5,7 @@ from memory.records.adapters import Canary
 
 AGREEING = 5
 """Words that have to agree beyond those that the base model's answer shares. In another engine a long greedy
-answer may go on otherwise where two words are equally likely: of one of 36 words vLLM gave the first 29."""
+answer may go on otherwise where two words are equally likely: of one of 35 words vLLM gave the first 30."""
 
 
 def agrees(text: str, canary: Canary) -> bool:

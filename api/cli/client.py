@@ -69,6 +69,10 @@ class Client:
         """The reply's JSON. Raises Unreachable, Refused."""
         return self._request("PUT", path, json=body)
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """The reply's JSON. Raises Unreachable, Refused."""
+        return self._request("PATCH", path, json=body)
+
     def delete(self, path: str, **query: str | int | None) -> Any:
         """The reply's JSON; None without a body. Raises Unreachable, Refused."""
         return self._request("DELETE", path, params=_without_none(query))
