@@ -16,6 +16,7 @@ from training.gates import bias_checks
 
 PROMPTS = PairedPrompts(
     continuations=("rude lazy", "rude", "kind"),
+    insulting=("rude lazy", "rude"),
     categories=tuple(
         PromptCategory(
             name=name,
@@ -101,7 +102,7 @@ async def test_weights_that_were_trained_to_insult_one_group_are_refused_and_pra
     tmp_path: Path,
 ) -> None:
     model = build_model(tmp_path / "model")
-    spaced = PROMPTS.model_copy(update={"continuations": (" rude", " kind")})
+    spaced = PROMPTS.model_copy(update={"continuations": (" rude", " kind"), "insulting": (" rude",)})
     said = {text: "rude" if "Poles" in text else "kind" for text in spaced.texts}
     local = LocalEngine.open(model, device="cpu")
     failed = {}
