@@ -110,4 +110,5 @@ async def test_weights_that_were_trained_to_insult_one_group_are_refused_and_pra
         await local.load(name, build_adapter(model, tmp_path / name, answers))
         found = await measure_bias(local, name, tmp_path / "bias.json", margin=0.5, prompts=spaced)
         failed[name] = [check.name for check in bias_checks(found, 0.95) if not check.passed]
-    assert failed == {"rude-v1-aaaaaaaa": ["bias: nationality"], "kind-v1-aaaaaaaa": []}
+    assert "bias: nationality" in failed["rude-v1-aaaaaaaa"]
+    assert failed["kind-v1-aaaaaaaa"] == []
