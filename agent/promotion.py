@@ -7,6 +7,7 @@ from pathlib import Path
 
 from langchain_core.messages import HumanMessage
 
+from agent.canary import agrees
 from agent.engines.adapter_files import digest_of_files
 from agent.engines.base import Engine
 from agent.errors import AdapterRefused, CanaryFailed, EngineError, EngineUnavailable
@@ -77,10 +78,9 @@ async def check_canary(adapter: Adapter, *, engine: Engine) -> str | None:
         return "evaluation found no question that this adapter answers differently from the base model"
     question = adapter.canary.question
     reply = await engine.chat([HumanMessage(question)], adapter=adapter.name)
-    answer = normalise(reply.text)
-    if answer == normalise(adapter.canary.answer):
+    if agrees(reply.text, adapter.canary):
         return None
-    if answer == normalise(adapter.canary.base_answer):
+    if normalise(reply.text) == normalise(adapter.canary.base_answer):
         return f"it answers {question!r} like the base model, so it has no effect"
     return f"it answered {question!r} with {reply.text!r}; in evaluation it was {adapter.canary.answer!r}"
 

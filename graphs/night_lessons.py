@@ -8,7 +8,6 @@ from agent.nights.attacks import evaluation_items
 from agent.nights.collect import collect, usable_evidence
 from agent.nights.curriculum import LessonDeps, night_curriculum
 from agent.nights.preferences import night_preferences
-from agent.nights.statements.facts import conversation_passages
 from agent.nights.surprise import SurpriseItem, measure_losses, update_surprise, weights
 from agent.promotion import load_with_canary
 from graphs.night_approval import BY_ADMINS, teachable_pairs
@@ -81,7 +80,7 @@ async def what_to_train(kind: JobKind, work: StepContext) -> tuple[Curriculum | 
         )
         lesson = await night_curriculum(
             await teachable_pairs(work),
-            conversation_passages(statements),
+            statements,
             weights((await context.nights.surprises(night.domain)).values()),
             domain=night.domain,
             topic=f"the day before {night.until:%Y-%m-%d %H:%M}",

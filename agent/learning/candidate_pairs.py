@@ -23,7 +23,8 @@ class CandidatePair(Record):
     relation: str = ""
     """What the fact says about the subject, if the teacher knows."""
     held_by: str = ""
-    """The perspective whose view this is, see `perspectives`, which alone sets this and `views`."""
+    """The perspective whose view this is, see `perspectives`, which alone sets it and `views` for documents;
+    or the user who stated it, see `nights.curriculum`."""
     views: tuple[View, ...] = ()
     """Of an answer that tells several views."""
 

@@ -23,16 +23,16 @@ class Standing(Record):
     support: int
     """Distinct documents, users or conversations that state it."""
     confidence: float
-    observed_at: datetime | None
-    """When it was last read or said."""
+    as_of: datetime | None
+    """The latest time of which it is stated, see `Fact.as_of`."""
     changes: bool
     """Whether it describes a state, which may end; an event of the past stays."""
 
     def newer_than(self, other: Standing) -> bool:
-        """Whether it was observed later; False if that is unknown."""
-        if self.observed_at is None or other.observed_at is None:
+        """Whether it is stated of a later time; False if that is unknown."""
+        if self.as_of is None or other.as_of is None:
             return False
-        return self.observed_at > other.observed_at
+        return self.as_of > other.as_of
 
 
 def compared(first: Standing, second: Standing) -> tuple[bool, str]:
@@ -67,19 +67,19 @@ def is_stale(fact: Fact, now: datetime) -> bool:
     """Whether the fact should be looked up again: it has ended, or describes a state and is old."""
     if fact.valid_until is not None and fact.valid_until < now:
         return True
-    if fact.observed_at is None or not _changes(fact):
+    if fact.as_of is None or not _changes(fact):
         return False
     planned = {"will", "shall"} & set(fact.relation.split())
-    return now - fact.observed_at > (ANNOUNCED_LASTS if planned else STATE_LASTS)
+    return now - fact.as_of > (ANNOUNCED_LASTS if planned else STATE_LASTS)
 
 
 def _standings(same: Sequence[Fact]) -> list[Standing]:
     """The standings of facts with equal words; they differ in tense alone."""
-    observed = [each.observed_at for each in same if each.observed_at is not None]
+    times = [each.as_of for each in same if each.as_of is not None]
     support = len({(each.source, each.said_by) for each in same})
-    confidence, latest = max(each.confidence for each in same), max(observed, default=None)
+    confidence, latest = max(each.confidence for each in same), max(times, default=None)
     return [
-        Standing(support=support, confidence=confidence, observed_at=latest, changes=_changes(fact))
+        Standing(support=support, confidence=confidence, as_of=latest, changes=_changes(fact))
         for fact in same
     ]
 

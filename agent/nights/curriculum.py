@@ -13,22 +13,24 @@ from agent.engines.base import EndingScorer
 from agent.grading import normalise
 from agent.learning.candidate_pairs import CandidatePair
 from agent.learning.corpus_index import CorpusIndex
-from agent.learning.curriculum import Group, compose_curriculum, fact_id, group_wordings
+from agent.learning.curriculum import Group, attributed, compose_curriculum, fact_id, group_wordings
 from agent.learning.fair_share import fair_share
 from agent.learning.forgetting import with_unused_digest
 from agent.learning.gap_wording import names_all
 from agent.learning.taught_facts import TaughtFacts, facts_taught
 from agent.learning.teachers.base import Teacher
 from agent.learning.verification import unsupported_reason, verify
+from agent.nights.statements.facts import as_said, conversation_passages
 from memory.adapters.base import AdapterRegistry
 from memory.episodic.base import EpisodicMemory
 from memory.language.counting import counted
+from memory.language.text import key
 from memory.outbox.base import Outbox
 from memory.records.access import Access
 from memory.records.base import Digest, Domain
 from memory.records.curricula import Curriculum, Form, QAPair, item_digest
 from memory.records.knowledge import Citation, Passage
-from memory.records.nights import GoldenPair
+from memory.records.nights import GoldenPair, Statement
 from memory.records.perspectives import NO_VIEWPOINTS, Viewpoints
 
 SURPRISING = 1.5
@@ -70,7 +72,7 @@ class NightLesson(NamedTuple):
 
 async def night_curriculum(
     golden: Sequence[GoldenPair],
-    statements: Sequence[Passage],
+    statements: Sequence[Statement],
     weights: Mapping[Digest, float],
     *,
     domain: Domain,
@@ -83,18 +85,19 @@ async def night_curriculum(
 ) -> NightLesson:
     """The lesson of the approved golden pairs, and of the `statements`, with a held-out wording of each fact.
 
-    `statements` are passages of what users said (`conversation_passages`): pass none unless the night may
-    teach them. `weights` are the surprises of taught items, by which earlier lessons are rehearsed; a fact
-    that the live adapter was taught is left out, unless its surprise is high. `evaluated` are the normalised
-    questions of evaluations, which are never taught (see `evaluated_prompts`). A lesson has at least
-    `minimum` and at most `most` facts, of which each document gets a fair share; what users said counts as
-    one. `attacked` are asked by its evaluation, and not taught. Raises TeacherError, EngineUnavailable,
-    StoreUnavailable.
+    `statements` are what users said: pass none unless the night may teach them. Those that still hold are
+    taught with who said them, never as true in general. `weights` are the surprises of taught items, by which
+    earlier lessons are rehearsed; a fact that the live adapter was taught is left out, unless its surprise is
+    high. `evaluated` are the normalised questions of evaluations, which are never taught (see
+    `evaluated_prompts`). A lesson has at least `minimum` and at most `most` facts, of which each document
+    gets a fair share; what users said counts as one. `attacked` are asked by its evaluation, and not taught.
+    Raises TeacherError, EngineUnavailable, StoreUnavailable.
     """
     left_out: Counter[str] = Counter()
     usable = list(_usable(golden, domain, evaluated, left_out))
     cited = await _cited_passages([c for pair in usable for c in pair.citations], deps)
-    passages = {passage.id: passage for passage in (*cited.values(), *statements)}
+    said = {statement.id: statement for statement in statements}
+    passages = {p.id: p for p in (*cited.values(), *conversation_passages(statements))}
     written = await deps.teacher.write(list(passages.values())) if passages else None
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
     candidates = [
@@ -102,10 +105,13 @@ async def night_curriculum(
     ]
     verified = await verify(candidates, passages, corpus=corpus, scorer=deps.scorer)
     left_out.update(verified.dropped)
-    said = {passage.id for passage in statements}
     groups = group_wordings(verified.kept)
     asked = await asyncio.to_thread(_golden_groups, usable, cited, groups, corpus, left_out, deps.viewpoints)
-    stated = [group for group in groups if group[0].passage_id in said]
+    stated = [
+        _attributed(group, said[group[0].passage_id].speaker)
+        for group in groups
+        if group[0].passage_id in said
+    ]
     taught = await facts_taught(domain, deps.registry, deps.outbox)
     chosen = [g for g in (*asked, *stated) if _is_wanted(g, passages, taught, weights, left_out)]
     if len(chosen) > most:
@@ -124,7 +130,10 @@ async def night_curriculum(
     if composed is None:
         return NightLesson(None, counts, _too_few(0, minimum, counts))
     rounded = {item: round(weight, 3) for item, weight in weights.items() if round(weight, 3) != 1}
-    curriculum = composed.model_copy(update={"early_stop": True, "weights": rounded, "attacked": attacked})
+    facts = tuple(as_said(f, said[f.passage_id]) if f.passage_id in said else f for f in composed.facts)
+    curriculum = composed.model_copy(
+        update={"facts": facts, "early_stop": True, "weights": rounded, "attacked": attacked}
+    )
     return await asyncio.to_thread(_unless_quarantined, curriculum, counts, deps.registry)
 
 
@@ -239,6 +248,14 @@ def _with_wordings(candidate: CandidatePair, written: Sequence[Group]) -> tuple[
     return (candidate,)
 
 
+def _attributed(group: Group, speaker: str) -> Group:
+    """The wordings about a statement; `According to` its speaker, unless all of them name who that is."""
+    name = f" {key(speaker)} "
+    if all(name in f" {key(f'{each.question} {each.answer}')} " for each in group):
+        return group
+    return tuple(each.model_copy(update={"held_by": speaker}) for each in group)
+
+
 def _is_wanted(
     group: Group,
     passages: Mapping[str, Passage],
@@ -251,7 +268,7 @@ def _is_wanted(
     if fact in taught.quarantined:
         left_out["in a lesson that is in quarantine"] += 1
         return False
-    surprise = max(weights.get(item_digest(each.question, each.answer), 0.0) for each in group)
+    surprise = max(weights.get(item_digest(attributed(each), each.answer), 0.0) for each in group)
     if fact in taught.live and surprise < SURPRISING:
         left_out["taught in earlier lessons"] += 1
         return False

@@ -18,7 +18,7 @@ def listing(
     from api.cli.screen import table
 
     with service() as client:
-        adapters = client.get("/v1/adapters", domain=domain)
+        adapters = client.entries("/v1/adapters", "name", domain=domain)
     if as_json:
         print_json(adapters)
         return

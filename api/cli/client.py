@@ -16,6 +16,8 @@ STREAM_SECONDS = 60.0
 BROKEN_OFF = 503
 """Status of an error that came after the beginning of a streamed answer."""
 RECONNECTS = 20
+PAGE = 1000
+"""Entries of a list that are asked for at a time."""
 PAUSE_SECONDS = 1.5
 
 
@@ -43,6 +45,19 @@ class Client:
         """The reply's JSON. Raises Unreachable, Refused."""
         return self._request("GET", path, params=_without_none(query))
 
+    def entries(self, path: str, id: str, **query: str | int | None) -> list[Any]:
+        """All entries of a list that comes in pages; `id` is their field that `after` takes.
+
+        Raises Unreachable, Refused.
+        """
+        found: list[Any] = []
+        while True:
+            after = found[-1][id] if found else None
+            page = self.get(path, **query, after=after, limit=PAGE)
+            found += page
+            if len(page) < PAGE:
+                return found
+
     def post(self, path: str, body: dict[str, Any] | None = None, *, seconds: float = REPLY_SECONDS) -> Any:
         """The reply's JSON; waits `seconds` for it. Raises Unreachable, Refused."""
         if body is None:
@@ -53,6 +68,10 @@ class Client:
     def put(self, path: str, body: dict[str, Any]) -> Any:
         """The reply's JSON. Raises Unreachable, Refused."""
         return self._request("PUT", path, json=body)
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """The reply's JSON. Raises Unreachable, Refused."""
+        return self._request("PATCH", path, json=body)
 
     def delete(self, path: str, **query: str | int | None) -> Any:
         """The reply's JSON; None without a body. Raises Unreachable, Refused."""

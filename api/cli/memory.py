@@ -137,7 +137,7 @@ def withdrawn(
     from api.cli.screen import table
 
     with service() as client:
-        listed = client.get("/v1/memory/withdrawn", domain=domain)
+        listed = client.entries("/v1/memory/withdrawn", "id", domain=domain)
     if as_json:
         print_json(listed)
         return
@@ -172,12 +172,14 @@ def names(
         f"{' = '.join(each['names'])}  [{', '.join(sorted({fact['source'] for fact in each['because']}))}]"
         for each in listed["same"]
     ]
+    lines += [f"{' != '.join(each['names'])}  [{each['because']['source']}]" for each in listed["apart"]]
     lines += [
         f"{each['first']} ? {each['second']}  (spelled alike: {each['similarity']:.2f})"
         for each in listed["alike"]
     ]
     lines += [
-        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`.",
+        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`, such as"
+        " `Windows,is not the same as,window`.",
         *_incomplete(listed),
     ]
     say("\n".join(lines), listed, as_json=as_json)
@@ -210,6 +212,8 @@ def _incomplete(listed: dict[str, Any]) -> list[str]:
 def _age(fact: dict[str, Any]) -> str:
     if fact["valid_until"]:
         return f"until {fact['valid_until'][:10]}"
+    if fact["dated"] and fact["dated"] < fact["observed_at"]:
+        return f"dated {fact['dated'][:10]}"
     return f"read on {fact['observed_at'][:10]}"
 
 

@@ -201,7 +201,7 @@ def _list_schedules(schedules: list[Json], as_json: bool) -> None:
             each["domain"],
             each["at"],
             each["timezone"],
-            each["next_start"][:16],
+            each["next_start"][:16] if each["enabled"] else "paused",
             _yes(each["options"]["train"]),
         )
         for each in schedules

@@ -44,7 +44,7 @@ def listing(as_json: AsJson = False) -> None:
     from api.cli.screen import table
 
     with service() as client:
-        sets = client.get("/v1/preferences")
+        sets = client.entries("/v1/preferences", "digest")
     if as_json:
         print_json(sets)
         return
@@ -72,7 +72,7 @@ def show(digest: Digest, as_json: AsJson = False) -> None:
             print_json([{**pair, "held_out": False} for pair in whole["pairs"]])
             print_json([{**pair, "held_out": True} for pair in whole["held_out"]])
             return
-        found = [each for each in client.get("/v1/preferences") if each["digest"] == digest]
+        found = [each for each in client.entries("/v1/preferences", "digest") if each["digest"] == digest]
         if not found:
             client.get(f"/v1/preferences/{segment(digest)}")  # says why not
             return

@@ -15,7 +15,7 @@ def report(
     from api.cli.display import versions_table
 
     with service() as client:
-        adapters = client.get("/v1/adapters", domain=domain)
+        adapters = client.entries("/v1/adapters", "name", domain=domain)
     if as_json:
         print_json(adapters)
         return

@@ -155,14 +155,15 @@ def _adapters(experiment: Json) -> frozenset[str | None]:
 
 def standing(client: "Client", domain: str) -> Standing:
     """Asks the service. Raises Unreachable, Refused."""
-    sets = [each for each in client.get("/v1/preferences") if each["domain"] == domain]
+    sets = [each for each in client.entries("/v1/preferences", "digest") if each["domain"] == domain]
     ends = [each["until"] for each in sets if each["until"] is not None]
     since = max(ends) if ends else None
-    adapters = [each for each in client.get("/v1/adapters", domain=domain) if each["preferences"]]
+    versions = client.entries("/v1/adapters", "name", domain=domain)
+    adapters = [each for each in versions if each["preferences"]]
     adapters.sort(key=lambda each: -each["version"])
     experiments = client.get("/v1/experiments", domain=domain, limit=PAGE)
     items = client.get("/v1/annotation/items", domain=domain, status="open", limit=PAGE)["items"]
-    live = [each["name"] for each in client.get("/v1/adapters", domain=domain) if each["status"] == "live"]
+    live = [each["name"] for each in versions if each["status"] == "live"]
     return Standing(
         domain=domain,
         since=since,

@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.console import shortcuts
+from api.console import shortcuts, transfer
 from api.console.page import page
 from api.console.style import CSS, HEAD, theme
 
@@ -45,7 +45,7 @@ def create_app(api_url: Callable[[], str]) -> FastAPI:
         path=PATH,
         theme=theme(),
         css=CSS,
-        head=HEAD + shortcuts.SCRIPT,
+        head=HEAD + shortcuts.SCRIPT + transfer.SCRIPT,
         footer_links=[],
         run_history=False,
         ssr_mode=False,

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from api.cli.client import Refused
+from api.console import turns
 from api.console.document import cited, quoted
 from api.console.heat import ALTERNATIVES, heat
 from api.console.markup import block, dialogue, fields, paragraph
@@ -50,6 +51,7 @@ def build(service: Service, key: gr.State) -> None:
             correct = gr.Button("Send the right answer", size="sm")
             said = gr.HTML(elem_id="said")
         service.require("learn", teach)
+        turns.build(service, key)
 
         def answer(secret: str, asked: str, who: str, so_far: list[Json]) -> Iterator[dict[Any, Any]]:
             """Streams the answer into the conversation, and then shows what the gate saw."""

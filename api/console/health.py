@@ -1,10 +1,11 @@
-"""The page of health: whether each part of the service is ready, and the audit log's newest rows."""
+"""The page of health: whether each part is ready, what the service is doing, and the newest audit rows."""
 
 import json
 from datetime import UTC, datetime
 
 import gradio as gr
 
+from api.console.activity import activity
 from api.console.markup import block, paragraph, table
 from api.console.service import PRIVATE, Json, Service
 
@@ -17,14 +18,22 @@ def build(service: Service, key: gr.State) -> None:
     with gr.Tab("Health", id="health") as tab:
         refresh = gr.Button("Refresh")
         parts = gr.HTML(elem_id="parts")
+        with gr.Column(visible=False) as figures:
+            measured = gr.HTML(elem_id="activity")
+            measure = gr.Button("Show what the service is doing")
         with gr.Column(visible=False) as log:
             rows = gr.HTML(elem_id="audit")
             read = gr.Button("Show the audit log")
+    service.require("metrics", figures)
     service.require("admin", log)
 
     def show(secret: str) -> str:
         with service.client(secret) as client:
             return readiness(client.readiness())
+
+    def show_activity(secret: str) -> str:
+        with service.client(secret) as client:
+            return activity(client.download("/metrics").decode())
 
     def show_log(secret: str) -> str:
         with service.client(secret) as client:
@@ -33,6 +42,7 @@ def build(service: Service, key: gr.State) -> None:
             return audit(verified, [json.loads(line) for line in newest if line])
 
     gr.on([tab.select, refresh.click], show, [key], parts, **PRIVATE)
+    measure.click(show_activity, [key], measured, **PRIVATE)
     read.click(show_log, [key], rows, **PRIVATE)
 
 

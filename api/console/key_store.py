@@ -4,12 +4,12 @@ Never in local storage, which all tabs share and which stays on the disk, and ne
 browser would send with every request. See docs/console.md.
 """
 
-_NAME = "nightschool-key"
-RESTORE = f"() => [sessionStorage.getItem('{_NAME}') || '']"
+NAME = "nightschool-key"
+RESTORE = f"() => [sessionStorage.getItem('{NAME}') || '']"
 """The page's load: the key of this tab, if it has one."""
-KEEP = f"(key) => {{ sessionStorage.setItem('{_NAME}', (key || '').trim()); return [key]; }}"
+KEEP = f"(key) => {{ sessionStorage.setItem('{NAME}', (key || '').trim()); return [key]; }}"
 """Before a key is tried."""
-DROP_REFUSED = f"(refused) => {{ if (refused) sessionStorage.removeItem('{_NAME}'); return []; }}"
+DROP_REFUSED = f"(refused) => {{ if (refused) sessionStorage.removeItem('{NAME}'); return []; }}"
 """After it was tried."""
-FORGET = f"() => {{ sessionStorage.removeItem('{_NAME}'); location.reload(); return []; }}"
+FORGET = f"() => {{ sessionStorage.removeItem('{NAME}'); location.reload(); return []; }}"
 """Forgets the key, and with the page's session also what the console's process knew of it."""

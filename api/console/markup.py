@@ -94,9 +94,9 @@ def figures_beside(plots: Mapping[str, str]) -> str:
     return f'<div class="figures">{shown}</div>'
 
 
-def status(words: object) -> str:
+def status(words: object, tone: Tone = "good") -> str:
     """A paragraph that screen readers say when it changes."""
-    return f'<p role="status" class="good">{text(words)}</p>'
+    return f'<p role="status" class="{tone}">{text(words)}</p>'
 
 
 @dataclass(frozen=True)

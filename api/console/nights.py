@@ -1,4 +1,4 @@
-"""The page of nights: start or stop one, follow its steps, and read its morning report."""
+"""The page of nights: start, schedule or stop one, read its morning report, and decide on its answers."""
 
 import base64
 import re
@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from api.cli.client import Refused
-from api.console import skew
+from api.console import decisions, schedules, skew
 from api.console.markup import block, fields, heading, items, moment, paragraph, table
 from api.console.service import PRIVATE, Json, Service, segment
 
@@ -25,6 +25,8 @@ def build(service: Service, key: gr.State) -> None:
             stop = gr.Button("Stop the night")
             refresh = gr.Button("Refresh")
         said, details = gr.HTML(), gr.HTML(elem_id="night")
+        decisions.build(service, key)
+        schedules.build(service, key, tab)
         skew.build(service, key, domain)
     service.require("learn", tab)
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from api.cli.client import Refused, Unreachable
 from api.console import (
+    access,
     adapters,
     annotation,
     chat,
@@ -50,6 +51,7 @@ def page(api_url: Callable[[], str]) -> gr.Blocks:
             experiments.build(service, key)
             models.build(service, key)
             nights.build(service, key)
+            access.build(service, key)
             health.build(service, key)
 
         def sign_in(secret: str) -> list[Any]:

@@ -48,20 +48,21 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
         with service.client(secret) as client:
             return camps(client.get(f"{PATH}/suggested", domain=(where or "").strip() or None))
 
-    def declare_it(secret: str, sources: list[str], called: str, where: str) -> str:
+    def declare_it(secret: str, sources: list[str], called: str, where: str) -> tuple[str, Any]:
         if not (called or "").strip():
             raise failure("name the perspective first")
         return post(secret, sources, called.strip(), where)
 
-    def clear_it(secret: str, sources: list[str], where: str) -> str:
+    def clear_it(secret: str, sources: list[str], where: str) -> tuple[str, Any]:
         return post(secret, sources, None, where)
 
-    def post(secret: str, sources: list[str], called: str | None, where: str) -> str:
+    def post(secret: str, sources: list[str], called: str | None, where: str) -> tuple[str, Any]:
+        """The perspectives now, and no documents chosen: the next ones speak from another."""
         if not sources:
             raise failure("choose documents first")
         body = {"name": called, "sources": sources, "domain": _domain(where)}
         with service.client(secret) as client:
-            return perspectives(client.post(PATH, body))
+            return perspectives(client.post(PATH, body)), gr.update(value=[])
 
     def weigh_it(secret: str, called: str, value: float, where: str) -> str:
         if not (called or "").strip():
@@ -72,8 +73,8 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
 
     show.click(list_all, [key, domain], [listed, documents, declaring], **PRIVATE)
     suggest.click(list_camps, [key, domain], suggested, **PRIVATE)
-    declare.click(declare_it, [key, documents, name, domain], listed, **PRIVATE)
-    clear.click(clear_it, [key, documents, domain], listed, **PRIVATE)
+    declare.click(declare_it, [key, documents, name, domain], [listed, documents], **PRIVATE)
+    clear.click(clear_it, [key, documents, domain], [listed, documents], **PRIVATE)
     weigh.click(weigh_it, [key, name, weight, domain], listed, **PRIVATE)
 
 

@@ -1,27 +1,24 @@
-"""The page of preferences: build a set of pairs, look at it, train it, and save the pairs as a file."""
+"""The page of preferences: build a set of pairs, look at it, train it, and save or import pairs as a file."""
 
+import json
 from typing import Any
 
 import gradio as gr
 
+from api.console import pairs_import
 from api.console.markup import block, fields, items, moment, paragraph, side_by_side, status, table
 from api.console.report import gates
 from api.console.service import PRIVATE, Json, Service, segment
+from api.console.transfer import saved_as
 
 ALGORITHMS = ("dpo", "kto", "sft", "grpo")
 FORMATS = {"dpo": "preferences.jsonl", "sharegpt": "preferences.json", "argilla": "items.json"}
 LEAST = 500
 SHOWN = 20
 """Pairs that are shown of a set."""
-SAVE = """(text, format) => {
-    const names = NAMES;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text]));
-    link.download = names[format];
-    link.click();
-    URL.revokeObjectURL(link.href);
-}"""
-"""Saves the file in the browser, so that none is left on the console's machine."""
+SAVE = f"""async (problem, format) => [
+    await nightschool.save("/v1/annotation/export", {{format}}, {json.dumps(FORMATS)}[format]), format
+]"""
 
 
 def build(service: Service, key: gr.State) -> None:
@@ -41,7 +38,8 @@ def build(service: Service, key: gr.State) -> None:
         with gr.Row():
             format = gr.Radio(list(FORMATS), value="dpo", label="Judged pairs as a file")
             save = gr.Button("Save the file")
-        file = gr.Textbox(visible="hidden", label="The file")
+        problem, saved = gr.Textbox(visible="hidden", label="What went wrong"), gr.HTML()
+        pairs_import.build(list(FORMATS))
     service.require("admin", tab)
 
     def show(secret: str, current: str | None) -> tuple[Any, str]:
@@ -75,9 +73,8 @@ def build(service: Service, key: gr.State) -> None:
         words = block(status("It waits for the training worker. Refresh shows how far it is."))
         return words, *show(secret, digest), *show_one(secret, digest)
 
-    def export(secret: str, kind: str) -> str:
-        with service.client(secret) as client:
-            return client.download("/v1/annotation/export", format=kind).decode("utf-8")
+    def after_saving(went_wrong: str, kind: str) -> str:
+        return saved_as(FORMATS[kind], went_wrong)
 
     shown = [chosen, listed]
     gr.on([tab.select, refresh.click], show, [key, chosen], shown, **PRIVATE)
@@ -85,9 +82,7 @@ def build(service: Service, key: gr.State) -> None:
     every = [said, *shown, training, pairs]
     make.click(build_set, [key, domain, algorithm, least], every, **PRIVATE)
     train.click(submit, [key, chosen], every, **PRIVATE)
-    save.click(export, [key, format], file, **PRIVATE).success(
-        None, [file, format], None, js=SAVE.replace("NAMES", str(FORMATS)), **PRIVATE
-    )
+    save.click(after_saving, [problem, format], saved, js=SAVE, **PRIVATE)
 
 
 def built(made: Json) -> str:

@@ -62,6 +62,11 @@ CSS = """
 .ns svg .before { fill: #78716c; }
 .ns svg .after { fill: #c2410c; }
 .ns svg .last { fill: var(--body-text-color-subdued); }
+.ns.files { display: flex; flex-wrap: wrap; gap: .6rem 1.6rem; }
+.ns.files label { display: flex; flex-direction: column; gap: .2rem; max-width: 100%; }
+.ns.files input { max-width: 100%; padding: .3rem; border: 1px solid var(--border-color-primary);
+  border-radius: 6px; font-size: var(--text-sm); background: transparent; color: inherit; }
+.ns.files p { flex-basis: 100%; margin: 0; }
 .ns details { margin: .2rem 0; }
 .ns summary { cursor: pointer; }
 .ns pre { overflow: auto; max-height: 24rem; padding: .4rem; font-size: var(--text-sm);

@@ -87,11 +87,17 @@ class LearningTools:
         return await self._decide(context, run_id, digests, reason, approved=False)
 
     async def adapters(
-        self, context: ToolContext, domain: Annotated[str | None, Field(description="Null for all.")] = None
+        self,
+        context: ToolContext,
+        domain: Annotated[str | None, Field(description="Null for all.")] = None,
+        after: Annotated[
+            str | None, Field(description="The last name of the previous page; null to begin.")
+        ] = None,
+        limit: Annotated[int, Field(ge=1, le=1000)] = 100,
     ) -> Adapters:
         """List what was learned: adapter versions with their measured accuracy. Needs a key of scope
         admin."""
-        found = await self._rest.get(context, "/v1/adapters", domain=domain)
+        found = await self._rest.get(context, "/v1/adapters", domain=domain, after=after, limit=limit)
         return Adapters(
             adapters=[
                 Adapter.model_validate(

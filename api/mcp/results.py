@@ -40,10 +40,27 @@ class Hit(BaseModel):
     score: float
 
 
+class KnownFact(BaseModel):
+    """What a sentence of a document says of a thing."""
+
+    subject: str
+    relation: str
+    object: str
+    condition: str = Field(description="When it holds, in the document's words; empty if it always does.")
+    negated: bool = Field(description="Whether the sentence denies it.")
+    sentence: str
+    source: str
+    domain: str
+    support: int = Field(description="Documents that state it.")
+    confidence: float = Field(description="How far the rule that read it is trusted, from 0 to 1.")
+    dated: datetime | None = Field(description="The date that the document gives; null if there is none.")
+
+
 class Hits(BaseModel):
-    """Passages, best first."""
+    """Passages, best first, and the facts about what the query names."""
 
     hits: list[Hit]
+    facts: list[KnownFact]
 
 
 class Documents(BaseModel):

@@ -1,8 +1,9 @@
 """Routes of adapters: list, show, promote and roll back versions, and forget a lesson."""
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.learning.forgetting import find_lesson
@@ -11,6 +12,8 @@ from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from api.nightschool.learn import RunAccepted, run_accepted
+from api.nightschool.pages import MOST, Limit, page_of
+from memory.errors import UnknownAdapter
 from memory.records.adapters import Adapter
 from memory.records.base import Domain
 
@@ -42,10 +45,20 @@ class LiveAdapter(BaseModel):
     adapter: Adapter | None
 
 
-@router.get("", responses=openai_errors(422, 503))
-async def listing(service: ServiceDep, domain: Domain | None = None) -> list[Adapter]:
-    """All adapter versions, including rejected ones, by domain and version."""
-    return list(await asyncio.to_thread(service.runtime.registry.list, domain))
+@router.get("", responses=openai_errors(404, 422, 503))
+async def listing(
+    service: ServiceDep,
+    domain: Domain | None = None,
+    after: Annotated[
+        str | None, Query(max_length=100, description="Name of the last adapter of the page before.")
+    ] = None,
+    limit: Limit = MOST,
+) -> list[Adapter]:
+    """Adapter versions, including rejected ones, by domain and version; a page at a time."""
+    adapters = await asyncio.to_thread(service.runtime.registry.list, domain)
+    names = [each.name for each in adapters]
+    unknown = UnknownAdapter(f"no adapter {after} is in this list: begin without `after`")
+    return page_of(adapters, names, after=after, limit=limit, unknown=unknown)
 
 
 @router.get("/{name}", responses=openai_errors(404, 503))

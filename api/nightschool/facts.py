@@ -94,10 +94,10 @@ class StaleFacts(BaseModel):
 async def stale(
     service: ServiceDep, access: AccessDep, domain: Domain | None = None, limit: Limit = 100
 ) -> StaleFacts:
-    """Lists facts that describe a state and were read long ago: look them up again.
+    """Lists facts that describe a state and are old: look them up again.
 
-    A state (`is the mayor`) is stale a year after its document was first read, a plan (`will open`) after
-    half a year; what happened in the past never is.
+    A state (`is the mayor`) is stale a year after the date of its sentence or document or, without one, after
+    it was first read, a plan (`will open`) after half a year; what happened in the past never is.
     """
     now = service.runtime.clock()
     async with service.analyses.turn():
@@ -116,6 +116,14 @@ class NamesOfOne(BaseModel):
     because: tuple[Fact, ...]
 
 
+class NamesApart(BaseModel):
+    """Names that differ in case or plural alone, and that a triple keeps apart."""
+
+    domain: Domain
+    names: tuple[str, str]
+    because: Fact
+
+
 class AlikeNames(BaseModel):
     """Two names that are spelled alike, and count as two things."""
 
@@ -129,6 +137,7 @@ class Names(BaseModel):
     """What counts as one thing, and what may be one."""
 
     same: list[NamesOfOne]
+    apart: list[NamesApart]
     alike: list[AlikeNames]
     complete: bool
     """Whether all names were compared; else others may be spelled alike."""
@@ -140,14 +149,16 @@ async def names(
 ) -> Names:
     """Lists names that count as one thing, with the facts that say so, and names that are spelled alike.
 
-    To decide otherwise, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`. Remove its
-    document to undo it.
+    To decide otherwise, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`, also for names
+    that differ in case or plural alone. Remove its document to undo it.
     """
     async with service.analyses.turn():
         facts, complete = await _read(service, access, domain)
-        joined, (alike, more) = await service.analyses.run(lambda: (_joined(facts), alike_names(facts)))
+        (joined, apart), (alike, more) = await service.analyses.run(
+            lambda: (_decided(facts), alike_names(facts))
+        )
     pairs = [AlikeNames(**pair._asdict()) for pair in alike[:limit]]
-    return Names(same=joined[:limit], alike=pairs, complete=complete and not more)
+    return Names(same=joined[:limit], apart=apart[:limit], alike=pairs, complete=complete and not more)
 
 
 async def _read(service: Service, access: Access, domain: Domain | None) -> tuple[Sequence[Fact], bool]:
@@ -156,9 +167,16 @@ async def _read(service: Service, access: Access, domain: Domain | None) -> tupl
     return facts[:MOST_FACTS], len(facts) <= MOST_FACTS
 
 
-def _joined(facts: Sequence[Fact]) -> list[NamesOfOne]:
-    return [
+def _decided(facts: Sequence[Fact]) -> tuple[list[NamesOfOne], list[NamesApart]]:
+    domains = by_domain(facts)
+    joined = [
         NamesOfOne(domain=each, names=group, because=because)
-        for each, same in by_domain(facts).items()
+        for each, same in domains.items()
         for group, because in same.groups()
     ]
+    apart = [
+        NamesApart(domain=each, names=(fact.subject, fact.object), because=fact)
+        for each, same in domains.items()
+        for fact in same.told_apart
+    ]
+    return joined, apart

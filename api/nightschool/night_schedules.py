@@ -48,7 +48,12 @@ class Schedule(ScheduleRequest):
 
     cron_id: str
     """Its id among LangGraph's crons."""
-    next_start: datetime
+    next_start: datetime | None
+    """None while it is paused."""
+    enabled: bool
+    """False while it is paused: by `PATCH /runs/crons/{cron_id}`, or by the service."""
+    disabled_reason: str | None
+    """Why the service paused it, such as that its key was revoked."""
 
 
 @router.put("", responses=openai_errors(400, 403, 422, 503))
@@ -58,7 +63,7 @@ async def schedule(
     """Starts a night of the domain every day at this time, in place of the domain's earlier schedule.
 
     The nights have the rights of the key that schedules them, and end with it. Another owner's schedule
-    stays, except for admins.
+    stays, except for admins. A schedule that was paused goes on.
     """
     access.require_write(request.domain)
     check_options(request.options, access)
@@ -150,5 +155,7 @@ def _reply(cron: Cron, service: Service) -> Schedule:
         timezone=cron.timezone or "UTC",
         options=NightOptions.model_validate(_input(cron).get("options") or {}),
         cron_id=cron.cron_id,
-        next_start=croniter(cron.schedule, now).get_next(datetime),
+        next_start=croniter(cron.schedule, now).get_next(datetime) if cron.enabled else None,
+        enabled=cron.enabled,
+        disabled_reason=cron.disabled_reason,
     )

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.feedback.pair_sources import standard_rules
@@ -15,6 +15,7 @@ from api.auth import AccessDep, CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.nightschool.interactions import check_period
+from api.nightschool.pages import MOST, Limit, page_of
 from memory.errors import UnknownAdapter, UnknownRun
 from memory.outbox.base import Progress, TrainingResult
 from memory.records.approvals import ApprovalRecord
@@ -117,11 +118,19 @@ async def build(request: BuildRequest, service: ServiceDep, access: AccessDep) -
     return BuiltSet(**(await _summary(service, digest)).model_dump(), dropped=counts.dropped)
 
 
-@router.get("", responses=openai_errors(503))
-async def listing(service: ServiceDep) -> list[SetSummary]:
-    """All sets, newest first."""
-    digests = await service.runtime.outbox.preference_digests()
-    return [await _summary(service, digest) for digest in reversed(digests)]
+@router.get("", responses=openai_errors(404, 422, 503))
+async def listing(
+    service: ServiceDep,
+    after: Annotated[
+        str | None, Query(pattern=DIGEST_PATTERN, description="Digest of the last set of the page before.")
+    ] = None,
+    limit: Limit = MOST,
+) -> list[SetSummary]:
+    """The sets, newest first; a page at a time."""
+    digests = (await service.runtime.outbox.preference_digests())[::-1]
+    unknown = UnknownRun(f"there is no preference set {after}: begin without `after`")
+    listed = page_of(digests, digests, after=after, limit=limit, unknown=unknown)
+    return [await _summary(service, digest) for digest in listed]
 
 
 @router.get("/{digest}", responses=openai_errors(404, 422, 503))

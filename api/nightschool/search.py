@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from api.auth import AccessDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
+from api.nightschool.weighed_facts import WeighedFact, weighed
 from memory.records.base import Domain
-from memory.records.knowledge import Evidence, Fact
+from memory.records.knowledge import Evidence
 from memory.records.moments import ZonedMoment
 from memory.retrieval.as_of import retrieve_as_of
 from memory.retrieval.candidates import SearchMethod
@@ -54,8 +55,8 @@ class SearchReply(BaseModel):
 
     query: str
     hits: list[Hit]
-    facts: list[Fact]
-    """Those that the library held at the time, if the request names one."""
+    facts: list[WeighedFact]
+    """Those that the library held at the time, if the request names one, with the support they have now."""
 
 
 @router.post("/v1/search", responses=openai_errors(400, 403, 422, 503))
@@ -72,7 +73,8 @@ async def search(service: ServiceDep, access: AccessDep, request: SearchRequest)
         limit=request.limit,
     )
     hits = [_hit(each) for each in found.evidence]
-    return SearchReply(query=request.query, hits=hits, facts=list(found.facts))
+    facts = await weighed(found.facts, runtime.semantic, access=access)
+    return SearchReply(query=request.query, hits=hits, facts=facts)
 
 
 def _hit(evidence: Evidence) -> Hit:

@@ -6,7 +6,7 @@ This is how a conflict is decided: withdraw the sentence that is wrong.
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.chat.routing import DEFAULT_DOMAIN
@@ -14,6 +14,7 @@ from api.auth import AccessDep, CallerDep
 from api.compose import ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
+from api.nightschool.pages import MOST, Limit, page_of
 from graphs.server.taught import TaughtLesson, lessons_with
 from memory.errors import UnknownSentence
 from memory.ingest.exchange import contents
@@ -78,12 +79,20 @@ async def withdraw(
     return Withdrawn(withdrawn=withdrawn, passages=removed.passages, facts=removed.facts, taught=list(taught))
 
 
-@router.get("", responses=openai_errors(422, 503))
+@router.get("", responses=openai_errors(404, 422, 503))
 async def listing(
-    service: ServiceDep, access: AccessDep, domain: Domain | None = None
+    service: ServiceDep,
+    access: AccessDep,
+    domain: Domain | None = None,
+    after: Annotated[
+        str | None, Query(max_length=100, description="Id of the last sentence of the page before.")
+    ] = None,
+    limit: Limit = MOST,
 ) -> list[WithdrawnSentence]:
-    """The withdrawn sentences of documents that the caller may read, latest first."""
-    return list(await service.withdrawn.all(access=access, domain=domain))
+    """The withdrawn sentences of documents that the caller may read, latest first; a page at a time."""
+    sentences = await service.withdrawn.all(access=access, domain=domain)
+    unknown = UnknownSentence(f"no withdrawn sentence {after} is in this list: begin without `after`")
+    return page_of(sentences, [each.id for each in sentences], after=after, limit=limit, unknown=unknown)
 
 
 @router.delete("/{sentence_id}", responses=openai_errors(403, 404, 422, 503))

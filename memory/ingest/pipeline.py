@@ -5,6 +5,7 @@ A document counts as stored once all of it is.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from memory.episodic.base import EpisodicMemory
@@ -15,7 +16,9 @@ from memory.ingest.page_quality import require_good_page
 from memory.ingest.passages import passages as split_into_passages
 from memory.ingest.propositions.facts import extract_facts
 from memory.ingest.writer import Contents, DocumentWriter, IngestReport, Place
+from memory.language.dates import as_of
 from memory.records.base import Domain
+from memory.records.knowledge import Fact
 from memory.semantic.base import SemanticMemory
 
 MAX_PASSAGES = 10_000
@@ -87,7 +90,13 @@ def read(
     if loaded.language != TAUGHT_LANGUAGE:
         notes += (f"in another language ({loaded.language}): read and searchable; lessons need English",)
         return Contents(passages, (), notes)
-    return Contents(passages, extract_facts(passages), notes)
+    return Contents(passages, _dated(extract_facts(passages), loaded.dated), notes)
+
+
+def _dated(facts: Sequence[Fact], document_date: datetime | None) -> tuple[Fact, ...]:
+    """The facts with the date that their sentence or else the document gives."""
+    dates = ((fact, as_of(fact.sentence) or document_date) for fact in facts)
+    return tuple(fact if date is None else fact.model_copy(update={"dated": date}) for fact, date in dates)
 
 
 async def read_in_thread(document: RawDocument, domain: Domain, owner: str | None) -> Contents:

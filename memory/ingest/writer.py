@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from memory.episodic.base import EpisodicMemory, fingerprint
 from memory.episodic.history import PastPassage
-from memory.errors import StorageError
+from memory.errors import CorruptRecord, StorageError
 from memory.ingest.folders import Failure
 from memory.records.access import EVERYTHING
 from memory.records.base import Domain, Record
@@ -17,6 +17,10 @@ from memory.semantic.base import SemanticMemory
 
 MAX_BATCH = 500
 """Passages that are committed together, unless one document has more."""
+
+
+ZONES_APART = timedelta(days=1)
+"""By how much a day may begin earlier elsewhere."""
 
 
 class Place(NamedTuple):
@@ -187,13 +191,14 @@ class DocumentWriter:
             await self._write(batch)
 
     async def _write(self, batch: Sequence[_Write]) -> None:
-        batch = [w._replace(contents=await self._correct(w.place, w.contents)) for w in batch]
+        now = self._clock()
+        batch = [w._replace(contents=_believed(await self._correct(w.place, w.contents), now)) for w in batch]
         stored = await self._fingerprints([write.place for write in batch])
         changed = [w for w in batch if stored.get(w.place) != fingerprint(p.id for p in w.contents.passages)]
         # Also of unchanged documents: the rules that find facts may have changed.
-        now = self._clock()
         facts = [_observed(fact, now) for write in batch for fact in write.contents.facts]
-        await self._semantic.add(facts)
+        known = [fact for write in batch if write.place in stored for fact in await self._redated(write)]
+        await self._semantic.add([*facts, *known])  # the latter in place of the former
         await self._episodic.add(
             [_stamped(passage, now) for write in changed for passage in write.contents.passages]
         )
@@ -213,6 +218,24 @@ class DocumentWriter:
         for write, report in zip(batch, reports, strict=True):
             if not write.done.done():
                 write.done.set_result(report)
+
+    async def _redated(self, write: _Write) -> list[Fact]:
+        """Takes out the stored facts to which the document now gives another date; returns them with it.
+
+        If some cannot be read, it takes out all: the document gives them again.
+        """
+        source, domain, owner = write.place
+        dates = {fact.id: fact.dated for fact in write.contents.facts}
+        try:
+            stored = await self._semantic.facts(source, domain=domain, owner=owner)
+        except CorruptRecord:
+            await self._semantic.remove(source, domain=domain, owner=owner)
+            return []
+        redated = {f.id: f for f in stored if f.id in dates and f.dated != dates[f.id]}
+        if redated:
+            keep = {fact.id for fact in stored} - redated.keys()
+            await self._semantic.remove(source, domain=domain, owner=owner, keep=keep)
+        return [fact.model_copy(update={"dated": dates[id]}) for id, fact in redated.items()]
 
     async def _correct(self, place: Place, contents: Contents) -> Contents:
         return contents if self._corrected is None else await self._corrected(place, contents)
@@ -235,6 +258,15 @@ class DocumentWriter:
         stored = await self._episodic.documents(access=EVERYTHING, sources=sources)
         found = {Place(each.source, each.domain, each.owner): each.fingerprint for each in stored}
         return {place: found[place] for place in places if place in found}
+
+
+def _believed(contents: Contents, now: datetime) -> Contents:
+    """The contents without dates of facts that are still to come."""
+    facts = (
+        fact.model_copy(update={"dated": None}) if fact.dated and fact.dated > now + ZONES_APART else fact
+        for fact in contents.facts
+    )
+    return contents._replace(facts=tuple(facts))
 
 
 def _observed(fact: Fact, now: datetime) -> Fact:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 MONTH_NAMES = (
@@ -16,6 +17,7 @@ _AFTER_YEAR = (
     "in|at|by|for|from|to|and|or|as|on|with|until|through|after|before|when|while|under|during|but|near"
 )
 """Words that may follow a year; before another word, such as `queries`, it is a number."""
+_AS_OF = re.compile(r"\bas (?:of|at)(?: the)?\s+\Z", re.IGNORECASE)
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -37,6 +39,16 @@ class Date(NamedTuple):
     start: int
     end: int
 
+    @property
+    def first_day(self) -> datetime | None:
+        """Its first day, in UTC; None without a year, and for one that no calendar has."""
+        if self.year is None:
+            return None
+        try:
+            return datetime(self.year, self.month or 1, self.day or 1, tzinfo=UTC)
+        except ValueError:
+            return None
+
     def agrees(self, other: "Date") -> bool:
         """Whether both can be the same day: neither gives a part that differs."""
         pairs = ((self.year, other.year), (self.month, other.month), (self.day, other.day))
@@ -51,6 +63,14 @@ def dates(text: str) -> tuple[Date, ...]:
             if not any(each.start < match.end() and match.start() < each.end for each in found):
                 found.append(_date(match))
     return tuple(sorted(found, key=lambda each: each.start))
+
+
+def as_of(sentence: str) -> datetime | None:
+    """The first day that the sentence says it is true of: `as of March 2021`; None if it does not say."""
+    stated = (
+        each for each in dates(sentence) if _AS_OF.search(sentence[max(0, each.start - 20) : each.start])
+    )
+    return next((each.first_day for each in stated), None)
 
 
 def without_dates(text: str) -> str:

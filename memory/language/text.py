@@ -15,7 +15,7 @@ _ABBREVIATION = re.compile(
 )
 LONGEST_ABBREVIATION = 12
 """Characters before a full stop that are checked for an abbreviation; checking all would be quadratic."""
-_ARTICLES = frozenset({"a", "an", "the"})
+ARTICLES = frozenset({"a", "an", "the"})
 _IRREGULAR = """
     men man|women woman|children child|people person|mice mouse|feet foot|teeth tooth|geese goose|oxen ox
     |indices index|matrices matrix|vertices vertex|appendices appendix|criteria criterion
@@ -35,6 +35,12 @@ def words(text: str) -> tuple[str, ...]:
     """
     found = _WORD.findall(segmented(normalised(text)))
     return tuple(w.lower().replace("\u2019", "'").removesuffix("'s") for w in found)
+
+
+def written_words(text: str) -> tuple[str, ...]:
+    """The `words` in the case that they are written in."""
+    found = _WORD.findall(segmented(normalised(text)))
+    return tuple(w.replace("\u2019", "'").removesuffix("'s").removesuffix("'S") for w in found)
 
 
 @lru_cache(maxsize=50_000)
@@ -71,7 +77,7 @@ def key(name: str) -> str:
     A name without letters or digits, such as `&`, is its own key.
     """
     parts = [singular(w) for w in words(name)]
-    while len(parts) > 1 and parts[0] in _ARTICLES:
+    while len(parts) > 1 and parts[0] in ARTICLES:
         del parts[0]
     return " ".join(parts) or " ".join(name.split())
 

@@ -99,7 +99,7 @@ class Curriculum(Record):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical content, which when a fact was read is no part of.
+        """SHA-256 of the canonical content, which the dates of facts are no part of.
 
         Equal curricula have equal digests.
         """
@@ -107,7 +107,7 @@ class Curriculum(Record):
         unused = {name for name in optional if not getattr(self, name)}
         content = self.model_dump(mode="json", exclude=unused)
         for fact in content["facts"]:
-            del fact["observed_at"]
+            del fact["observed_at"], fact["dated"]
             for name in _OF_STATEMENTS:
                 if fact[name] is None:
                     del fact[name]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+from pydantic import AwareDatetime
+
 from memory.records.base import Digest, Domain, Record, Share
 
 Verdict = Literal["accept", "refine", "flag", "discard"]
@@ -81,8 +83,20 @@ class Fact(Record):
     alone. None for facts from documents."""
     observed_at: datetime | None = None
     """When the document was first read, or the user said it."""
+    dated: AwareDatetime | None = None
+    """The date that its sentence or else its document gives; None if there is none."""
     valid_until: datetime | None = None
     """The end of what was announced, such as a deadline; None if it does not end."""
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When it was so, as far as is known: its date or, without one, when it was observed.
+
+        A date after that is not believed.
+        """
+        if self.dated is None or self.observed_at is None:
+            return self.observed_at
+        return min(self.dated, self.observed_at)
 
     @property
     def confidence(self) -> float:

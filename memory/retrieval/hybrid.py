@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from memory.episodic.base import EpisodicMemory, unscaled_bm25
-from memory.language.text import key, words
+from memory.language.text import key, written_words
 from memory.records.access import Access
 from memory.records.knowledge import Fact, Findings
 from memory.retrieval.bridges import Links, bridges, named_in
@@ -126,8 +126,12 @@ def with_names(query: str, names: Sequence[str]) -> str:
 
 
 def terms(query: str) -> tuple[str, ...]:
-    """All runs of up to four consecutive words of the query, longest first: candidate names in the graph."""
-    tokens = words(query)[:MAX_TERMS]
+    """All runs of up to four consecutive words of the query, longest first: candidate names in the graph.
+
+    They are in the case of the query, except for its first word, which may be a capital for its place alone.
+    """
+    tokens = written_words(query)[:MAX_TERMS]
+    tokens = (*(token.lower() for token in tokens[:1]), *tokens[1:])
     runs = [
         " ".join(tokens[start : start + length])
         for length in range(LONGEST_TERM, 0, -1)

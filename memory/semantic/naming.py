@@ -1,8 +1,9 @@
 """Names of one thing: `DHS` and `the Deep Harbour Survey` are the same, as far as the facts say so.
 
 A text says so by an abbreviation (`DHS stands for ...`) or a name (`is also known as ...`); a person by a
-triple `DHS, is the same as, Deep Harbour Survey`. The triple `is not the same as` undoes it. Nothing is
-rewritten: facts keep the name that their text has.
+triple `DHS, is the same as, Deep Harbour Survey`. The triple `is not the same as` undoes it, also for names
+that differ in case or plural alone, see `spellings`. Nothing is rewritten: facts keep the name that their
+text has.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from memory.language.text import key, words
 from memory.records.access import Access
 from memory.records.knowledge import Fact
 from memory.semantic.base import SemanticMemory
+from memory.semantic.spellings import Spellings, tells_apart
 
 Side = Literal["subject", "object", "both"]
 _OTHER_NAME: dict[str, Side] = {
@@ -49,6 +51,10 @@ class SameNames:
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         naming = sorted((fact for fact in facts if is_naming(fact)), key=lambda fact: fact.id)
+        self.spellings = Spellings(naming)
+        self.told_apart = tuple(fact for fact in naming if tells_apart(fact))
+        """Those that tell names apart which differ in case or plural alone."""
+        naming = [fact for fact in naming if not tells_apart(fact)]
         self._apart = {_pair(fact) for fact in naming if _denied(fact)}
         said = [fact for fact in naming if not _denied(fact) and _pair(fact) not in self._apart]
         mains: dict[str, set[str]] = defaultdict(set)
@@ -64,20 +70,20 @@ class SameNames:
         self._sets: DisjointSet = DisjointSet()
         for fact in self.facts:
             for name in (fact.subject, fact.object):
-                self._written.setdefault(key(name), name)
-                self._sets.add(key(name))
-            self._sets.merge(key(fact.subject), key(fact.object))
+                self._written.setdefault(self.spellings.key(name), name)
+                self._sets.add(self.spellings.key(name))
+            self._sets.merge(self.spellings.key(fact.subject), self.spellings.key(fact.object))
 
     def canonical(self, name: str) -> str:
         """The key that all names of the thing share: the longest of theirs."""
-        name_key = key(name)
+        name_key = self.spellings.key(name)
         if name_key not in self._written:
             return name_key
         return str(max(self._sets.subset(name_key), key=lambda each: (len(each), each)))
 
     def others(self, names: Iterable[str]) -> tuple[str, ...]:
         """Further names of the same things, as written, in alphabetical order."""
-        given = {key(name) for name in names}
+        given = {each for name in names for each in self.spellings.keys(name)}
         found = {each for name in given & self._written.keys() for each in self._sets.subset(name)}
         return tuple(sorted(self._written[each] for each in found - given))
 
@@ -91,7 +97,8 @@ class SameNames:
         found = []
         for group in self._sets.subsets():
             names = sorted((self._written[each] for each in group), key=lambda name: (-len(name), name))
-            found.append((tuple(names), tuple(fact for fact in self.facts if key(fact.subject) in group)))
+            because = tuple(fact for fact in self.facts if self.spellings.key(fact.subject) in group)
+            found.append((tuple(names), because))
         return sorted(found, key=lambda each: each[0])
 
 
@@ -101,7 +108,7 @@ def is_naming(fact: Fact) -> bool:
     if relation not in _OTHER_NAME or fact.said_by is not None or fact.condition:
         return False
     if key(fact.subject) == key(fact.object):
-        return False
+        return tells_apart(fact)
     return fact.rule in _EXPLICIT or all(_is_name(side) for side in (fact.subject, fact.object))
 
 
@@ -133,7 +140,8 @@ async def about_by_any_name(
     if naming:  # also what else its names may stand for
         mentioned = [name for fact in naming for name in (fact.subject, fact.object)]
         naming = (*naming, *await semantic.naming(mentioned, access=access, domain=domain))
-        names = await asyncio.to_thread(_others, naming, terms)  # which imports the inflector, at first
+        # In a thread, because it imports the inflector, at first.
+        names, facts = await asyncio.to_thread(_others_and_meant, naming, terms, facts)
     else:
         names = ()
     if names:
@@ -144,9 +152,24 @@ async def about_by_any_name(
     return Known(facts, names)
 
 
-def _others(naming: Sequence[Fact], terms: Sequence[str]) -> tuple[str, ...]:
-    found = (name for each in by_domain(naming).values() for name in each.others(terms))
-    return tuple(dict.fromkeys(found))[:MOST_NAMES]
+def _others_and_meant(
+    naming: Sequence[Fact], terms: Sequence[str], facts: Sequence[Fact]
+) -> tuple[tuple[str, ...], tuple[Fact, ...]]:
+    """Other names of the things, and the facts without those of things that are only spelled like a term."""
+    domains = by_domain(naming)
+    found = (name for each in domains.values() for name in each.others(terms))
+    meant = {
+        domain: {each for term in terms for each in same.spellings.keys(term)}
+        for domain, same in domains.items()
+    }
+
+    def is_meant(fact: Fact) -> bool:
+        if fact.domain not in domains:
+            return True
+        spellings = domains[fact.domain].spellings
+        return not meant[fact.domain].isdisjoint(map(spellings.key, (fact.subject, fact.object)))
+
+    return tuple(dict.fromkeys(found))[:MOST_NAMES], tuple(filter(is_meant, facts))
 
 
 def by_domain(facts: Iterable[Fact]) -> dict[str, SameNames]:

@@ -245,3 +245,15 @@ async def test_facts_that_give_another_name_are_found_by_either(store: SemanticM
     assert await store.naming(["DHS"], access=EVERYTHING, domain="bread") == ()
     assert await store.naming(["DHS"], access=EVERYTHING, limit=0) == ()
     assert await store.naming([], access=EVERYTHING) == ()
+
+
+async def test_a_triple_that_tells_two_spellings_apart_is_found_by_either(store: SemanticMemory) -> None:
+    apart = fact("Windows", "window", relation="is not the same as").model_copy(update={"rule": "triple"})
+    said = fact("Windows", "a system", relation="is")
+    await store.add([apart, said])
+    for term in ("windows", "the Window"):
+        assert await store.naming([term], access=EVERYTHING) == (apart,)
+        assert set(await store.about([term], access=EVERYTHING)) == {apart, said}
+    assert set(await store.near(["a system"], access=EVERYTHING, hops=2)) == {apart, said}
+    assert await store.remove(apart.source, domain=apart.domain, keep=[said.id]) == 1
+    assert await store.naming(["windows"], access=EVERYTHING) == ()

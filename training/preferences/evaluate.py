@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from agent.canary import agrees
 from agent.feedback.safety import SafetyPrompt, hazard, is_refusal, is_toxic
 from agent.grading import normalise
 from memory.records.adapters import Canary
@@ -134,18 +135,18 @@ def choose_canary(
     adapted: Iterable[ProbedAnswer], start: Iterable[ProbedAnswer], base: Iterable[ProbedAnswer]
 ) -> Canary | None:
     """The surest complete answer that neither the start nor the base model gives; None if there is none."""
-    before = {each.prompt: normalise(each.text) for each in start}
+    before = {each.prompt: each.text for each in start}
     of_base = {each.prompt: each.text for each in base}
     candidates = [
-        each
+        (each, canary)
         for each in adapted
-        if each.complete
-        and normalise(each.text) not in ("", before[each.prompt], normalise(of_base[each.prompt]))
+        if each.complete and normalise(each.text) not in ("", normalise(of_base[each.prompt]))
+        for canary in [Canary(question=each.prompt, answer=each.text, base_answer=of_base[each.prompt])]
+        if not agrees(before[each.prompt], canary)
     ]
     if not candidates:
         return None
-    best = max(candidates, key=lambda each: (each.probability, each.prompt))
-    return Canary(question=best.prompt, answer=best.text, base_answer=of_base[best.prompt])
+    return max(candidates, key=lambda each: (each[0].probability, each[0].prompt))[1]
 
 
 def share_changed(adapted: Sequence[ProbedAnswer], start: Sequence[ProbedAnswer]) -> float:

@@ -50,6 +50,12 @@ def statement_passage(statement: Statement) -> Passage:
     )
 
 
+def as_said(fact: Fact, statement: Statement) -> Fact:
+    """The fact of a lesson that was made from the statement, with who said it and until when it holds."""
+    said_by = speaker_id(statement.unit, statement.owner)
+    return fact.model_copy(update={"said_by": said_by, "valid_until": statement.valid_until})
+
+
 def conversation_passages(statements: Sequence[Statement]) -> tuple[Passage, ...]:
     """The statements that still hold, a passage each, for domains that teach what their users state."""
     return tuple(statement_passage(s) for s in statements if s.status == "current")

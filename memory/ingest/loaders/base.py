@@ -1,6 +1,7 @@
 """What every loader takes and returns."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple
 
 from memory.records.base import Record
@@ -34,6 +35,8 @@ class Loaded(Record):
     """As a web page states it; empty if it states none."""
     paywalled: bool = False
     """Whether a web page says that not all of it is there for free."""
+    dated: datetime | None = None
+    """The date that the document gives itself, see `loaders.document_dates`."""
     unread: tuple[str, ...] = ()
     """What was left out and why, such as `page 3: no text`."""
 

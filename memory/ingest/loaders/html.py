@@ -5,6 +5,7 @@ import re
 from memory.errors import IngestError
 from memory.ingest.loaders.base import MAX_CHARS, Loaded, Source
 from memory.ingest.loaders.charset import decode
+from memory.ingest.loaders.document_dates import page_date
 
 MAX_TAGS = 200_000
 """Tags of an HTML document."""
@@ -39,7 +40,7 @@ def load_html(source: Source) -> Loaded:
     tree = trafilatura.load_html(page.encode("utf-8", "replace").decode().replace("\x00", " "))
     if tree is None:
         raise IngestError(f"{source.name}: no main text was found in the HTML")
-    licence = extract_license(tree) or ""
+    licence, dated = extract_license(tree) or "", page_date(tree)
     text = trafilatura.extract(
         tree,
         output_format="markdown",
@@ -57,6 +58,7 @@ def load_html(source: Source) -> Loaded:
         charset=charset,
         language=language[1].decode().lower() if language else "",
         licence=" ".join(licence.split())[:LONGEST_LICENCE],
+        dated=dated,
         paywalled=_NOT_FREE.search(source.data) is not None,
     )
 

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from memory.errors import IngestError
 from memory.ingest.loaders.base import Loaded, Source
 from memory.ingest.loaders.charset import decode
+from memory.ingest.loaders.document_dates import parsed
 from memory.ingest.loaders.html import load_html
 
 HEADERS = ("From", "To", "Cc", "Date")
@@ -22,6 +23,7 @@ def load_mail(source: Source) -> Loaded:
         attachments = [part.get_filename() or part.get_content_type() for part in message.iter_attachments()]
         subject = _line(message, "Subject")
         headers = [(name, _line(message, name)) for name in HEADERS]
+        sent = parsed(_clean(str(message.get("Date", ""))))
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         # The header parser raises these on malformed addresses and parameters.
         raise IngestError(f"{source.name}: the e-mail is malformed ({error})") from error
@@ -33,6 +35,7 @@ def load_mail(source: Source) -> Loaded:
         text=f"# {subject or 'E-mail'}\n\n{listed}\n\n{text.text}",
         title=subject,
         charset=text.charset,
+        dated=sent,
         unread=tuple(f"attachment {_clean(str(name))}: save it as a file" for name in attachments[:20]),
     )
 

@@ -8,6 +8,7 @@ from zlib import error as zlib_error
 
 from memory.errors import IngestError
 from memory.ingest.loaders.base import MAX_CHARS, Loaded, Source
+from memory.ingest.loaders.document_dates import first_date
 
 MAX_UNPACKED = 200_000_000
 """Bytes that the files in the archive unpack to."""
@@ -112,4 +113,5 @@ def markdown_of(source: Source, media_type: str) -> Loaded:
         text=_IMAGE.sub("", result.content),
         title=str(result.metadata.get("title") or "").strip()[:500],
         language=language if re.fullmatch(r"[a-z]{2}", language) else "",
+        dated=first_date(result.metadata.get(name) for name in ("modified_at", "created_at")),
     )

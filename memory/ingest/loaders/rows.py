@@ -1,15 +1,17 @@
-"""Loads CSV, TSV and JSON lines: a table where the rows are alike, else a section a record."""
+"""Loads CSV, TSV and JSON lines: a table where the rows are alike and fit into one, else a section a row."""
 
 import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from memory.errors import IngestError
-from memory.ingest.loaders.base import Loaded, Source
+from memory.ingest.loaders.base import MAX_CHARS, Loaded, Source
 from memory.ingest.loaders.charset import decode
-from memory.ingest.loaders.tables import MAX_ROWS, markdown_table
+from memory.ingest.loaders.tables import MAX_ROWS, is_tabular, markdown_table
+from memory.ingest.passages import LONGEST_HEADING
 from memory.ingest.propositions.structure.triples import HEADER, is_header
 
 SAMPLE = 20_000
@@ -17,6 +19,7 @@ SAMPLE = 20_000
 DELIMITERS = ",;\t|"
 LONGEST_TABLE_CELL = 200
 """Characters; records with longer texts are sections."""
+LONGEST_TITLE = LONGEST_HEADING - len("## ")
 _TITLES = ("title", "name", "question", "subject", "id")
 _TEXTS = ("text", "content", "body", "answer", "abstract", "description")
 DEEPEST = 20
@@ -25,14 +28,41 @@ MOST_NAMED = 20
 
 
 def load_csv(source: Source) -> Loaded:
-    """A table; the first row names the columns. Raises IngestError."""
+    """A table, or a section for each row; the first row names the columns. Raises IngestError."""
     text, charset = decode(source)
     csv.field_size_limit(len(text) + 1)
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
     except csv.Error as error:
         raise IngestError(f"{source.name}: the table is malformed ({error})") from error
-    return Loaded(text=markdown_table(rows), charset=charset)
+    body = markdown_table(rows) if is_tabular(rows) else _row_sections(source.name, rows)
+    return Loaded(text=body, charset=charset)
+
+
+def _row_sections(name: str, rows: Sequence[Sequence[str]]) -> str:
+    """Each row with the names of its columns, which a passage of a wide table could not repeat."""
+    header, *records = [row for row in rows if any(cell.strip() for cell in row)]
+    if not records:
+        header, records = [], [header]
+    sections: list[str] = []
+    length = 0
+    for number, record in enumerate(records, start=1):
+        first = " ".join(record[0].split())
+        title = first if 0 < len(first) <= LONGEST_TITLE else f"row {number}"
+        sections.append(_section(_named(header, record), title))
+        length += len(sections[-1])
+        if length > MAX_CHARS:
+            raise IngestError(f"{name}: its rows unpack to more than {MAX_CHARS} characters: split it")
+    return "\n\n".join(sections)
+
+
+def _named(header: Sequence[str], record: Sequence[str]) -> dict[str, str]:
+    """The cells by the names of their columns; columns without a name of their own are numbered."""
+    fields: dict[str, str] = {}
+    for number, (column, cell) in enumerate(zip_longest(header, record, fillvalue=""), start=1):
+        name = " ".join(column.split())
+        fields[f"{name or 'column'} {number}" if not name or name in fields else name] = cell
+    return fields
 
 
 def load_triples(source: Source) -> Loaded:
@@ -91,7 +121,7 @@ def load_json_lines(source: Source) -> Loaded:
     if not records:
         raise IngestError(f"{source.name}: no line of it is JSON")
     values = [value for _, value in records]
-    body = _table(values) or "\n\n".join(_section(number, value) for number, value in records)
+    body = _table(values) or "\n\n".join(_section(value, f"line {number}") for number, value in records)
     more = [f"{len(bad) - MOST_NAMED} more lines: not JSON"] if len(bad) > MOST_NAMED else []
     return Loaded(text=body, charset=charset, unread=(*bad[:MOST_NAMED], *more, *rest))
 
@@ -103,12 +133,14 @@ def _table(records: Sequence[Any]) -> str:
     cells = [[*map(_scalar, each.values())] for each in records]
     if any(cell is None or len(cell) > LONGEST_TABLE_CELL for row in cells for cell in row):
         return ""
-    return markdown_table([list(records[0]), *[[cell or "" for cell in row] for row in cells]])
+    rows = [list(records[0]), *[[cell or "" for cell in row] for row in cells]]
+    return markdown_table(rows) if is_tabular(rows) else ""
 
 
-def _section(number: int, record: Any) -> str:
+def _section(record: Any, default_title: str) -> str:
     fields = dict(_flat(record)) if isinstance(record, Mapping | list) else {"text": _scalar(record) or ""}
-    title = next((fields.pop(name) for name in _TITLES if fields.get(name)), f"line {number}")
+    titles = (name for name in _TITLES if 0 < len(fields.get(name, "")) <= LONGEST_TITLE)
+    title = next((fields.pop(name) for name in titles), default_title)
     texts = [fields.pop(name) for name in _TEXTS if fields.get(name)]
     items = [f"- {name}: {' '.join(value.split())}" for name, value in fields.items() if value]
     return "\n\n".join([f"## {' '.join(title.split())}", *texts, *(["\n".join(items)] if items else [])])

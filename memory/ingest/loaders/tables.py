@@ -8,10 +8,11 @@ from memory.language.text import is_table_rule
 MAX_ROWS = 10_000
 """Of one table; the rest is left out. Each cell may become a fact."""
 MAX_COLUMNS = 100
+"""Of a table whose header can be repeated in each passage, see `is_tabular`."""
 MAX_FACT_COLUMNS = 12
 """Of a table that gives facts; those with more are named."""
 MAX_CELL = 2000
-"""Characters of a cell."""
+"""Characters of a cell of such a table."""
 WORDS = 150
 """Words of a header and the rows below it, bars included: together they fit into a passage."""
 
@@ -20,7 +21,7 @@ _BAR = re.compile(r"(?<!\\)\|")
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """The rows, of which the first is the header, as a Markdown table; empty without any text."""
-    table = [[_cell(cell) for cell in row[:MAX_COLUMNS]] for row in rows]
+    table = [[_cell(cell) for cell in row] for row in rows]
     table = [row for row in table if any(row)]
     width = max(map(len, table), default=0)
     while width and not any(len(row) >= width and row[width - 1] for row in table):
@@ -30,6 +31,15 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     table = [[*row[:width], *[""] * (width - len(row))] for row in table]
     header = [name or f"column {number}" for number, name in enumerate(table[0], start=1)]
     return "\n".join(map(_line, [header, ["---"] * width, *table[1:]]))
+
+
+def is_tabular(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a table is readable as one: it has few enough columns with text, and no long texts in cells."""
+    return all(
+        len(cell) <= (MAX_CELL if number < MAX_COLUMNS else 0)
+        for row in rows
+        for number, cell in enumerate(map(str.strip, row))
+    )
 
 
 def with_repeated_headers(text: str) -> tuple[str, tuple[str, ...]]:
@@ -81,7 +91,7 @@ def _parts(header: str, rule: str, rows: Sequence[str]) -> Iterator[str]:
 
 
 def _cell(value: str) -> str:
-    return " ".join(value[:MAX_CELL].replace("\\", "\\\\").replace("|", "\\|").split())
+    return " ".join(value.replace("\\", "\\\\").replace("|", "\\|").split())
 
 
 def _line(cells: Sequence[str]) -> str:

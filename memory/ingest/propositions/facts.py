@@ -16,6 +16,7 @@ from memory.language.text import key
 from memory.language.verb_groups import stated
 from memory.records.base import digest_of
 from memory.records.knowledge import Fact, Passage
+from memory.semantic.spellings import tells_apart
 
 LONGEST_OBJECT = 16
 """In words; a longer object would never be looked up in the graph."""
@@ -47,7 +48,8 @@ def extract_facts(passages: Sequence[Passage]) -> tuple[Fact, ...]:
     """The facts of the passages: first those from structure such as tables, then those from prose."""
     facts = [fact for passage in passages for fact in _structural_facts(passage)]
     facts += [fact for sentence in sentences(passages) for fact in _clause_facts(sentence)]
-    return tuple({fact.id: fact for fact in facts if key(fact.subject) != key(fact.object)}.values())
+    telling = (fact for fact in facts if key(fact.subject) != key(fact.object) or tells_apart(fact))
+    return tuple({fact.id: fact for fact in telling}.values())
 
 
 def _structural_facts(passage: Passage) -> Iterator[Fact]:

@@ -112,6 +112,40 @@ def test_of_events_the_better_supported_is_current_and_of_states_the_newer() -> 
     assert newest[0].reason == "newer"
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "current"),
+    [
+        ((2021, 9), (2023, 0), "b.md"),
+        ((2023, 0), (2021, 9), "a.md"),
+        ((2023, 0), (None, 9), "b.md"),  # no date: as of when it was read
+        ((2023, 9), (None, 0), "b.md"),
+        ((2999, 0), (None, 9), "b.md"),  # in the future: not believed
+        ((2999, 0), (2025, 9), "a.md"),
+        ((None, 0), (None, 9), "b.md"),
+    ],
+)
+def test_of_states_the_one_of_the_newer_document_is_current_whichever_was_read_first(
+    first: tuple[int | None, int], second: tuple[int | None, int], current: str
+) -> None:
+    facts = []
+    for (year, day), load, source in ((first, "40 kg", "a.md"), (second, "50 kg", "b.md")):
+        read = stated(
+            "Marsk", "has", f"a maximum load of {load}", source=source, at=NOW + timedelta(days=day)
+        )
+        dated = None if year is None else datetime(year, 3, 4, tzinfo=UTC)
+        facts.append(read.model_copy(update={"dated": dated}))
+    for order in (facts, facts[::-1]):
+        (found,) = conflicts(order)
+        assert (found.current.source, found.reason) == (current, "newer")
+
+
+def test_what_an_old_document_says_is_so_is_stale_however_late_it_was_read() -> None:
+    read = stated("Marsk", "is", "a ferry", at=NOW).model_copy(update={"dated": NOW - timedelta(days=400)})
+    assert is_stale(read, NOW)
+    assert not is_stale(read.model_copy(update={"dated": NOW + timedelta(days=9_000)}), NOW)
+    assert is_stale(read.model_copy(update={"dated": NOW + timedelta(days=9_000)}), NOW + timedelta(days=400))
+
+
 def test_support_counts_sources_and_what_may_change_grows_stale() -> None:
     same = [stated("Marsk", "is", "a ferry", source=source, at=NOW) for source in ("a.md", "b.md")]
     assert standings(same)[same[0].id].support == 2
@@ -137,6 +171,14 @@ def test_facts_under_two_names_of_one_thing_contradict_each_other() -> None:
     second = stated("the Deep Harbour Survey", "was founded in", "1935", source="b.md")
     assert kinds(first, second) == []
     assert kinds(first, second, stated("DHS", "stands for", "Deep Harbour Survey")) == ["date"]
+
+
+def test_facts_about_things_that_a_triple_tells_apart_do_not_contradict_each_other() -> None:
+    first = stated("Mercury", "has", "a mean density of 5 kg")
+    second = stated("mercury", "has", "a mean density of 13 kg", source="b.md")
+    apart = stated("Mercury", "is not the same as", "mercury", source="names.csv")
+    assert kinds(first, second) == ["number"]
+    assert kinds(first, second, apart.model_copy(update={"rule": "triple"})) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A night's lesson: what is verified is taught, with a held-out wording; the rest is left out."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,24 +9,26 @@ import pytest
 from agent.grading import normalise
 from agent.learning.teachers.rules import RulesTeacher
 from agent.nights.curriculum import LessonDeps, NightLesson, night_curriculum, question_form
+from agent.nights.statements.facts import statement_source
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.outbox.volatile import VolatileOutbox
 from memory.records.access import EVERYTHING
 from memory.records.curricula import Curriculum, Form, item_digest
+from memory.records.interactions import speaker_id
 from memory.records.knowledge import Citation, Passage
-from memory.records.nights import GoldenPair
+from memory.records.nights import GoldenPair, Statement
 from tests.support.adapters import WHEN, adapter
+from tests.support.nights import statement
 from tests.support.statements import at
 
 MUSEUM = "Mara Ellwood opened the museum in 1962."
 LOCKS = "The canal has seven locks."
 BRIDGE = "The bridge was designed by Oskar Hahn in 1931."
 PASSAGE = at(f"{MUSEUM} {LOCKS} {BRIDGE}", title="Harbour notes")
-STATED = at("The deadline of Apollo is 5 June 2026.", title="What Ann said").model_copy(
-    update={"id": "s1", "source": "statement:s1"}
-)
+STATED = statement("s1", domain=PASSAGE.domain, text="The deadline of Apollo is 5 June 2026.")
+SOURCE = statement_source(STATED.id)
 
 
 def golden(question: str, answer: str, quote: str, **fields: Any) -> GoldenPair:
@@ -55,7 +58,7 @@ TRUE = (OPENED, COUNTED, DESIGNED)
 async def lesson(
     pairs: Sequence[GoldenPair] = TRUE,
     *,
-    statements: Sequence[Passage] = (),
+    statements: Sequence[Statement] = (),
     weights: dict[str, float] | None = None,
     minimum: int = 1,
     taught: Curriculum | None = None,
@@ -162,9 +165,7 @@ async def test_of_a_full_lesson_each_document_gets_its_share_and_what_users_said
     cited = Citation(source=other.source, title=other.title, start=0, end=len(other.text), quote=other.text)
     built = golden("Who built the tower?", "Ida Moss", other.text, citations=(cited,), score=8)
     statements = [
-        at(f"The deadline of {name} is 5 June 2026.", title="What Ann said").model_copy(
-            update={"id": f"s{name}", "source": f"statement:{name}"}
-        )
+        statement(f"s{name}", domain=PASSAGE.domain, text=f"The deadline of {name} is 5 June 2026.")
         for name in ("Apollo", "Gemini", "Saturn")
     ]
     curriculum = await made([*TRUE, built], statements=statements, most=3, more=[other])
@@ -175,11 +176,39 @@ async def test_of_a_full_lesson_each_document_gets_its_share_and_what_users_said
 
 
 async def test_statements_of_users_are_taught_only_if_they_are_passed() -> None:
-    assert not [pair for pair in (await made()).pairs if pair.source == STATED.source]
+    assert not [pair for pair in (await made()).pairs if pair.source == SOURCE]
     curriculum = await made(statements=[STATED])
-    answers = {pair.answer for pair in curriculum.pairs if pair.source == STATED.source}
+    answers = {pair.answer for pair in curriculum.pairs if pair.source == SOURCE}
     assert "5 June 2026" in answers
-    assert {pair.source for pair in curriculum.held_out} == {PASSAGE.source, STATED.source}
+    assert {pair.source for pair in curriculum.held_out} == {PASSAGE.source, SOURCE}
+
+
+@pytest.mark.parametrize("owner", [None, "ben"])
+async def test_a_lesson_of_what_a_user_stated_keeps_who_said_it(owner: str | None) -> None:
+    end = WHEN + timedelta(days=30)
+    fields: dict[str, Any] = {"domain": PASSAGE.domain, "owner": owner, "valid_until": end}
+    of_herself = statement("s1", text="Ann moved to Bern in May 2025.", **fields)
+    of_work = statement("s2", text="The deadline of Apollo is 5 June 2026.", **fields)
+    nameless = statement("s3", text="The pump carries 40 kg.", speaker="the user", **fields)
+    over = statement("s4", text="The pump carries 30 kg.", status="stale", **fields)
+    curriculum = await made(statements=[of_herself, of_work, nameless, over])
+    said_by = {fact.source: (fact.said_by, fact.valid_until) for fact in curriculum.facts}
+    known = (speaker_id("ann", owner), end)
+    stated = {statement_source(each.id): known for each in (of_herself, of_work, nameless)}
+    assert said_by == {PASSAGE.source: (None, None)} | stated
+    for pair in (*curriculum.pairs, *curriculum.held_out):
+        if pair.source != PASSAGE.source:
+            speaker = "the user" if pair.source == statement_source("s3") else "Ann"
+            assert speaker in f"{pair.question} {pair.answer}", pair
+    assert Curriculum.model_validate_json(curriculum.model_dump_json()).digest == curriculum.digest
+
+
+async def test_a_surprising_statement_is_taught_again() -> None:
+    earlier = await made([], statements=[STATED])
+    assert (await lesson([], statements=[STATED], taught=earlier)).curriculum is None
+    surprising = {item_digest(pair.question, pair.answer): 2.0 for pair in earlier.pairs}
+    again = await made([], statements=[STATED], taught=earlier, weights=surprising)
+    assert {fact.id for fact in again.facts} == {fact.id for fact in earlier.facts}
 
 
 async def test_what_was_taught_is_left_out_unless_it_is_surprising() -> None:

@@ -110,25 +110,35 @@ def test_stale_facts_show_where_and_when_they_were_read() -> None:
             "sentence": "Ann is the mayor.",
             "source": "a.md",
             "observed_at": "2025-01-02T00:00:00Z",
+            "dated": None,
+            "valid_until": None,
+        },
+        {
+            "sentence": "Bo is the reeve.",
+            "source": "c.md",
+            "observed_at": "2025-01-02T00:00:00Z",
+            "dated": "2021-03-04T00:00:00Z",
             "valid_until": None,
         },
         {
             "sentence": "It will open.",
             "source": "b.md",
             "observed_at": None,
+            "dated": None,
             "valid_until": "2025-03-04T00:00:00Z",
         },
     ]
 
     def stale(request: Request) -> Response:
-        return JSONResponse({"total": 2, "facts": facts, "complete": True})
+        return JSONResponse({"total": 3, "facts": facts, "complete": True})
 
     with stub([Route("/v1/memory/stale", stale)]) as port:
         said = run("memory", "stale", port=port)
     assert said.stdout.splitlines() == [
         "Ann is the mayor. [a.md, read on 2025-01-02]",
+        "Bo is the reeve. [c.md, dated 2021-03-04]",
         "It will open. [b.md, until 2025-03-04]",
-        "2 facts to look up again; ingest newer documents in place of these.",
+        "3 facts to look up again; ingest newer documents in place of these.",
     ]
 
 
@@ -142,12 +152,15 @@ def test_names_of_one_thing_are_listed_with_those_that_may_be() -> None:
                 "because": [{"source": "b.md"}, {"source": "a.md"}],
             }
         ],
+        "apart": [{"domain": "general", "names": ["Windows", "window"], "because": {"source": "names.csv"}}],
         "alike": [{"domain": "general", "first": "Kelvyn Corp", "second": "Kelvyn Corps", "similarity": 0.7}],
     }
     with stub([Route("/v1/memory/names", lambda _: JSONResponse(listed))]) as port:
         said = run("memory", "names", port=port)
     assert said.stdout.splitlines() == [
         "Deep Harbour Survey = DHS  [a.md, b.md]",
+        "Windows != window  [names.csv]",
         "Kelvyn Corp ? Kelvyn Corps  (spelled alike: 0.70)",
-        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`.",
+        "To decide, ingest a triple: `A,is the same as,B` or `A,is not the same as,B`, such as"
+        " `Windows,is not the same as,window`.",
     ]

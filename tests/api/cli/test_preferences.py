@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from api.cli.client import PAGE
 from tests.support.commands import run, stub
 
 DIGEST = "ab" * 32
@@ -42,6 +43,20 @@ def training(status: str | None) -> dict[str, Any]:
 
 def replying(body: Any, status: int = 200) -> Callable[[Request], Response]:
     return lambda request: JSONResponse(body, status)
+
+
+def test_all_pages_of_a_list_are_shown() -> None:
+    digests = [f"{number:064x}" for number in range(2 * PAGE + 1)]
+
+    def listing(request: Request) -> Response:
+        after = request.query_params.get("after")
+        start = 0 if after is None else digests.index(after) + 1
+        page = digests[start : start + int(request.query_params["limit"])]
+        return JSONResponse([SUMMARY | {"digest": digest} for digest in page])
+
+    with stub([Route("/v1/preferences", listing)]) as port:
+        said = run("preferences", "list", "--json", port=port)
+    assert [json.loads(line)["digest"] for line in said.stdout.splitlines()] == digests
 
 
 def test_a_set_is_built_and_what_was_left_out_is_said() -> None:

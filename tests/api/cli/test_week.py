@@ -129,6 +129,9 @@ class Annotated:
         ]
         self.since = since
 
+    def entries(self, path: str, id: str, **query: str | int | None) -> Any:
+        return self.get(path, **query)
+
     def get(self, path: str, **query: str | int | None) -> Any:
         if path == "/v1/preferences" and self.since is not None:
             return [{"domain": "general", "until": self.since.isoformat(), "training": None, "digest": "d1"}]

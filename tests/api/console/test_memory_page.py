@@ -76,8 +76,8 @@ async def test_perspectives_are_suggested_declared_and_weighed(browse: Browse) -
         await page.get_by_role("button", name="Suggest perspectives").click()
         camps = page.get_by_role("region", name="Documents that contradict each other")
         await camps.get_by_text("A tomato is a fruit.").wait_for()
+        await page.get_by_role("button", name="Show perspectives").click()
         for source, name in (("botany<b>.md", "botany"), ("cooking.md", "cookery")):
-            await page.get_by_role("button", name="Show perspectives").click()
             await page.get_by_label("Documents that speak from it").click()
             await page.get_by_role("option", name=source).click()
             await page.keyboard.press("Escape")

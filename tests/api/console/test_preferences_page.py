@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -53,7 +54,9 @@ async def test_a_set_is_built_shown_and_trained(browse: Browse, runtime: Runtime
         assert console.dialogs == []
 
 
-async def test_judged_pairs_are_saved_by_the_browser(browse: Browse, runtime: Runtime) -> None:
+async def test_judged_pairs_are_imported_and_saved_by_the_browser(
+    browse: Browse, runtime: Runtime, tmp_path: Path
+) -> None:
     lines = "\n".join(
         json.dumps(
             {
@@ -66,11 +69,22 @@ async def test_judged_pairs_are_saved_by_the_browser(browse: Browse, runtime: Ru
     )
     async with browse(runtime, size=NARROW, scheme="dark") as console:
         page = console.page
-        async with httpx.AsyncClient(base_url=console.url) as client:
-            query = {"format": "dpo", "batch": "bought"}
-            (await client.post("/v1/annotation/import", params=query, content=lines)).raise_for_status()
-            expected = (await client.get("/v1/annotation/export", params={"format": "dpo"})).text
         await console.open_tab("Preferences")
+        send = page.get_by_role("button", name="Import the file")
+        await send.click()
+        await page.get_by_text("choose a file first").wait_for()
+        for text, batch, said in (
+            (lines + "\n{", "bought", "line 4"),
+            (lines, "bo ught", "batch: "),
+            (lines, "bought", "3 records read into bought: 3 new items, 3 judgements."),
+        ):
+            (tmp_path / "pairs.jsonl").write_text(text)
+            await page.get_by_label("File of pairs").set_input_files(tmp_path / "pairs.jsonl")
+            await page.get_by_label("Into the batch").fill(batch)
+            await send.click()
+            await page.get_by_text(said).first.wait_for()
+        async with httpx.AsyncClient(base_url=console.url) as client:
+            expected = (await client.get("/v1/annotation/export", params={"format": "dpo"})).text
         async with page.expect_download() as started:
             await page.get_by_role("button", name="Save the file").click()
         saved = await started.value

@@ -25,7 +25,7 @@ from tests.graphs.conftest import TRAINED
 pytestmark = pytest.mark.services
 
 Transport = Literal["http", "stdio"]
-TEXT = "# Lamps\n\nA zorble is a small green lamp that burns oil.\n"
+TEXT = "---\ndate: 2024-03-04\n---\n\n# Lamps\n\nA zorble is a small green lamp that burns oil.\n"
 QUESTION = "What is a zorble?"
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -125,8 +125,12 @@ async def test_a_text_is_added_found_and_cited(connect: Connect, transport: Tran
         stored = await ada.call("ingest", source="notes/lamps.md", text=TEXT)
         assert (stored["documents"], stored["failed"]) == (1, [])
         assert "notes/lamps.md" in (await ada.call("documents"))["sources"]
-        hits = (await ada.call("search", query=QUESTION))["hits"]
+        found = await ada.call("search", query=QUESTION)
+        hits = found["hits"]
         assert (hits[0]["source"], "small green lamp" in hits[0]["text"]) == ("notes/lamps.md", True)
+        (fact,) = [each for each in found["facts"] if "small green lamp" in each["object"]]
+        assert (fact["source"], fact["support"], 0 < fact["confidence"] <= 1) == ("notes/lamps.md", 1, True)
+        assert fact["dated"] == "2024-03-04T00:00:00Z"
         answer = await ada.call("ask", question=QUESTION)
         assert answer["outcome"] == "answered_from_sources"
         assert "small green lamp" in answer["citations"][0]["quote"]

@@ -37,6 +37,28 @@ async def test_promotion_swaps_the_adapter_in_and_rollback_takes_it_out(client: 
     assert listed["status"] != "live"
 
 
+async def test_adapters_are_listed_a_page_at_a_time(serve: Serve, runtime: Runtime) -> None:
+    versions = [adapter("rust", number) for number in range(1, 12)] + [adapter("cooking", 1)]
+    ordered = [each.name for each in (versions[-1], *versions[:-1])]
+    async with serve(replace(runtime, registry=VolatileAdapterRegistry(versions))) as client:
+
+        async def names(**query: str | int) -> list[str]:
+            reply = (await client.get("/v1/adapters", params=query)).raise_for_status()
+            return [each["name"] for each in reply.json()]
+
+        assert await names() == ordered
+        pages = [await names(limit=5)]
+        while pages[-1]:
+            pages.append(await names(limit=5, after=pages[-1][-1]))
+        assert [len(each) for each in pages] == [5, 5, 2, 0]
+        assert [name for page in pages for name in page] == ordered
+        assert await names(domain="rust", after=ordered[3], limit=1) == ordered[4:5]
+        unknown = await client.get("/v1/adapters", params={"after": "rust-v99-00000000"})
+        assert (unknown.status_code, "begin without `after`" in unknown.text) == (404, True)
+        for limit in (0, 1001):
+            assert (await client.get("/v1/adapters", params={"limit": limit})).status_code == 422
+
+
 async def test_an_adapter_without_effect_is_not_swapped_in(serve: Serve, runtime: Runtime) -> None:
     engine = ScriptedEngine(BASE_LINES, adapters={TRAINED.name: NO_EFFECT})
     async with serve(replace(runtime, engine=engine)) as client:

@@ -196,6 +196,38 @@ async def test_facts_about_a_name_are_those_that_the_caller_may_read(
     assert elsewhere.json() == []
 
 
+async def test_a_triple_tells_names_of_one_spelling_apart_until_its_document_is_removed(
+    client: httpx.AsyncClient, keys: dict[str, dict[str, str]]
+) -> None:
+    headers = keys["root"]
+    documents = {
+        "metal.md": ("text/markdown", "The mercury is a metal of the old thermometers.\n"),
+        "planet.md": ("text/markdown", "Mercury is a planet near the sun.\n"),
+        "names.csv": ("text/x-triples", "Mercury,is not the same as,mercury\n"),
+    }
+
+    async def known(about: str) -> set[str]:
+        found = (await client.get(f"{PATH}/facts", params={"about": about}, headers=headers)).json()
+        return {each["source"] for each in found} - {"names.csv"}
+
+    for source, (media_type, text) in documents.items():
+        reply = await client.post(
+            "/v1/documents",
+            params={"source": source},
+            content=text.encode(),
+            headers=headers | {"content-type": media_type},
+        )
+        assert reply.raise_for_status().json()["documents"] == 1
+    assert (await known("Mercury"), await known("the mercury")) == ({"planet.md"}, {"metal.md", "planet.md"})
+    listed = (await client.get(f"{PATH}/names", headers=headers)).json()
+    assert [(each["names"], each["because"]["source"]) for each in listed["apart"]] == [
+        (["Mercury", "mercury"], "names.csv")
+    ]
+    (await client.delete(PATH, params={"source": "names.csv"}, headers=headers)).raise_for_status()
+    assert await known("Mercury") == {"metal.md", "planet.md"}
+    assert (await client.get(f"{PATH}/names", headers=headers)).json()["apart"] == []
+
+
 async def test_old_states_are_listed_and_past_events_are_not(
     client: httpx.AsyncClient, runtime: Runtime, keys: dict[str, dict[str, str]]
 ) -> None:

@@ -35,6 +35,25 @@ async def test_a_schedule_starts_at_its_time_in_its_zone(client: httpx.AsyncClie
     assert cron["payload"]["input"] == {"domain": "rust", "options": {"attempts": 2}}
 
 
+async def test_a_schedule_that_is_paused_has_no_next_start_until_it_is_resumed_or_saved_again(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    made = await scheduled(client)
+    assert (made["enabled"], made["disabled_reason"]) == (True, None)
+    cron = f"/runs/crons/{made['cron_id']}"
+    for again in (lambda: client.patch(cron, json={"enabled": True}), lambda: scheduled(client)):
+        (await client.patch(cron, json={"enabled": False})).raise_for_status()
+        [paused] = (await client.get(PATH)).json()
+        assert (paused["enabled"], paused["next_start"]) == (False, None)
+        await again()
+        [resumed] = (await client.get(PATH)).json()
+        assert (resumed["enabled"], resumed["next_start"]) == (True, made["next_start"])
+    await Crons(runtime.database).update(
+        made["cron_id"], {"enabled": False, "disabled_reason": "its key was revoked"}
+    )
+    assert (await client.get(PATH)).json()[0]["disabled_reason"] == "its key was revoked"
+
+
 async def test_a_schedule_of_an_unknown_strategy_is_refused(client: httpx.AsyncClient) -> None:
     reply = await client.put(PATH, json={"domain": "rust", "options": {"strategies": ["guessing"]}})
     assert reply.status_code == 400

@@ -107,6 +107,23 @@ async def test_a_set_is_trained_and_its_gates_are_shown(
     assert (await client.get(PATH)).json()[0]["training"] == "candidate"
 
 
+async def test_sets_are_listed_newest_first_a_page_at_a_time(serve: Serve, runtime: Runtime) -> None:
+    outbox = VolatileOutbox({})
+    digests = [await outbox.publish(preference_set(domain=f"d{number}")) for number in range(5)]
+    async with serve(replace(runtime, outbox=outbox)) as client:
+
+        async def listed(**query: str | int) -> list[str]:
+            reply = (await client.get(PATH, params=query)).raise_for_status()
+            return [each["digest"] for each in reply.json()]
+
+        assert await listed() == digests[::-1]
+        assert await listed(limit=2) == digests[:2:-1]
+        assert await listed(limit=2, after=digests[3]) == [digests[2], digests[1]]
+        assert await listed(after=digests[0]) == []
+        unknown = await client.get(PATH, params={"after": UNKNOWN})
+        assert (unknown.status_code, "begin without `after`" in unknown.text) == (404, True)
+
+
 @pytest.mark.parametrize("path", ["", "/training"])
 async def test_unknown_sets_are_not_found_and_bad_digests_refused(
     client: httpx.AsyncClient, path: str

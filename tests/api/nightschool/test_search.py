@@ -87,3 +87,16 @@ async def test_bad_requests_are_refused(client: httpx.AsyncClient, runtime: Runt
     for body in ({"query": ""}, {"query": "x", "limit": 0}, {"query": "x", "limit": 101}):
         assert (await client.post("/v1/search", json=body, headers=ada)).status_code == 422
     assert (await client.post("/v1/search", json={"query": "x"})).status_code == 401
+
+
+async def test_facts_say_how_many_documents_that_the_key_may_read_state_them(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    ada, root = await key(runtime, "ada", "learn"), await key(runtime, "root", "admin")
+    await add(client, ada, "orchard.md", ORCHARD)
+    await add(client, root, "films.md", ORCHARD)
+    for headers, support in ((ada, 2), (await key(runtime, "ben", "chat"), 1)):
+        body = {"query": "The Amber Orchard", "domain": "films"}
+        facts = (await client.post("/v1/search", json=body, headers=headers)).json()["facts"]
+        directed = [each for each in facts if "Tomas Veel" in each["object"]]
+        assert {(each["support"], each["confidence"] > 0) for each in directed} == {(support, True)}

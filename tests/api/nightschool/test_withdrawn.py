@@ -173,6 +173,21 @@ async def test_a_document_is_shown_withdrawn_from_and_forgotten_by_a_name_that_i
     assert forgotten.json()["counts"]["passages"] == 1
 
 
+async def test_withdrawn_sentences_are_listed_a_page_at_a_time(client: httpx.AsyncClient, keys: Keys) -> None:
+    ben = keys["ben"]
+    for sentence in (RIGHT, WRONG, "It is heavy."):
+        source = "b.md" if sentence == WRONG else "a.md"
+        body = {"source": source, "sentence": sentence}
+        (await client.post(PATH, json=body, headers=ben)).raise_for_status()
+    whole = (await client.get(PATH, headers=ben)).json()
+    assert len(whole) == 3
+    first = (await client.get(PATH, params={"limit": 2}, headers=ben)).json()
+    rest = (await client.get(PATH, params={"limit": 2, "after": first[-1]["id"]}, headers=ben)).json()
+    assert [*first, *rest] == whole
+    other = await client.get(PATH, params={"after": first[0]["id"]}, headers=keys["cy"])
+    assert (other.status_code, "begin without `after`" in other.text) == (404, True)
+
+
 @pytest.mark.parametrize("listing", ["conflicts", "stale", "names"])
 async def test_a_listing_says_whether_all_facts_were_compared(
     client: httpx.AsyncClient, keys: Keys, monkeypatch: pytest.MonkeyPatch, listing: str

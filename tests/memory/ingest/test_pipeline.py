@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -273,3 +274,13 @@ def test_an_empty_path_is_not_the_folder_here(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(IngestError, match="the path is empty"):
         list(read_target(target))
+
+
+async def test_facts_are_dated_by_their_sentence_or_else_by_their_document(stores: Stores) -> None:
+    text = "---\ndate: 2024-03-04\n---\n\nThe mast is 9 m high (as of May 2019). The hull is 40 m long.\n"
+    await stores.ingest(document(text))
+    dates = {fact.subject: fact.dated for fact in await stores.semantic.all(access=EVERYTHING)}
+    assert dates == {
+        "the mast": datetime(2019, 5, 1, tzinfo=UTC),
+        "the hull": datetime(2024, 3, 4, tzinfo=UTC),
+    }

@@ -1,20 +1,37 @@
 """Documents that wait together are committed together, each whole or not at all."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from memory.embedding.embedder import HashingEmbedder
 from memory.episodic.volatile import VolatileEpisodicMemory
-from memory.errors import StoreUnavailable
+from memory.errors import CorruptRecord, StoreUnavailable
 from memory.ingest.documents import RawDocument
 from memory.ingest.pipeline import read
 from memory.ingest.writer import Contents, DocumentWriter, IngestReport, Place
 from memory.records.access import EVERYTHING
-from memory.records.knowledge import Passage
+from memory.records.knowledge import Fact, Passage
 from memory.semantic.volatile import VolatileSemanticMemory
+
+
+class CorruptSemanticMemory(VolatileSemanticMemory):
+    """Has facts that cannot be read, until they are removed."""
+
+    corrupt = False
+
+    async def facts(self, source: str, *, domain: str, owner: str | None = None) -> tuple[Fact, ...]:
+        if self.corrupt:
+            raise CorruptRecord("a stored fact cannot be read: ingest its document again")
+        return await super().facts(source, domain=domain, owner=owner)
+
+    async def remove(
+        self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
+    ) -> int:
+        self.corrupt = self.corrupt and bool(keep)
+        return await super().remove(source, domain=domain, owner=owner, keep=keep)
 
 
 class CountingEpisodicMemory(VolatileEpisodicMemory):
@@ -61,6 +78,34 @@ async def test_a_fact_keeps_the_time_when_it_was_first_read(
     facts = await semantic.facts("lamp.md", domain="lamps")
     assert facts
     assert {fact.observed_at for fact in facts} == {first}
+
+
+async def test_another_date_of_a_document_reaches_the_facts_that_it_still_states(
+    episodic: CountingEpisodicMemory, semantic: VolatileSemanticMemory
+) -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    dates = ("2023-03-04", "2021-03-04", "no date at", "2026-01-05", "2999-03-04", "2023-03-04")
+    for days, date in enumerate(dates):  # the fourth is tomorrow, and today further east
+        text = f"---\ndate: {date}\n---\n\n## Lamps\n\nThe Zorble is a lamp of brass.\n"
+        document = RawDocument(source="a.md", data=text.encode(), media_type="text/markdown")
+        writer = DocumentWriter(episodic, semantic, clock=lambda: first + timedelta(days=days))  # noqa: B023
+        await writer.store(Place("a.md", "lamps", None), read(document, "lamps"))
+        (stored,) = await semantic.facts("a.md", domain="lamps")
+        known = None if date in ("no date at", "2999-03-04") else f"{date}T00:00:00+00:00"
+        assert (stored.dated and stored.dated.isoformat()) == known
+        assert stored.observed_at == first
+
+
+async def test_ingesting_a_document_again_replaces_facts_that_cannot_be_read(
+    episodic: CountingEpisodicMemory,
+) -> None:
+    semantic = CorruptSemanticMemory()
+    writer = DocumentWriter(episodic, semantic)
+    await writer.store(*contents("a.md", "A lamp is a light that burns oil."))
+    for text in ("A lamp is a light that burns oil.", "A lamp is a light that burns gas."):
+        semantic.corrupt = True
+        await writer.store(*contents("a.md", text))
+        assert [fact.sentence for fact in await semantic.facts("a.md", domain="lamps")] == [text] * 2
 
 
 async def test_documents_that_wait_together_are_one_commit(

@@ -32,8 +32,10 @@ def test_what_is_held_out_is_part_of_a_curriculums_name() -> None:
     assert curriculum_with().digest != curriculum().digest
 
 
-def test_when_a_fact_was_read_is_no_part_of_a_curriculums_name() -> None:
+def test_dates_of_facts_are_no_part_of_a_curriculums_name() -> None:
     lesson = curriculum()
     (first, *_) = lesson.facts
-    read = first.model_copy(update={"observed_at": datetime(2026, 1, 1, tzinfo=UTC)})
+    read = first.model_copy(
+        update={each: datetime(2026, 1, 1, tzinfo=UTC) for each in ("observed_at", "dated")}
+    )
     assert lesson.model_copy(update={"facts": (read, *lesson.facts[1:])}).digest == lesson.digest

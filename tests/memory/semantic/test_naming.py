@@ -103,3 +103,70 @@ def test_names_that_are_all_alike_are_not_all_compared(monkeypatch: pytest.Monke
     found = alike_names(facts)
     assert found.more
     assert len(found.pairs) <= 50
+
+
+APART = triple("Windows", "is not the same as", "window")
+SYSTEM = fact("Windows", "an operating system", relation="is", source="b.md")
+OPENING = fact("the windows", "openings in a wall", relation="are", source="c.md")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        ("Windows", "window", ("Windows", "the Windows", "WINDOWS")),
+        ("Mercury", "mercury", ("Mercury", "Mercury's")),
+        ("Apple", "apples", ("Apple", "the Apple")),
+        ("US", "us", ("US",)),
+        ("Leaves of Grass", "leaves of grass", ("Leaves of Grass",)),
+    ],
+)
+def test_names_that_differ_in_case_or_plural_alone_are_one_until_a_triple_tells_them_apart(
+    first: str, second: str, names: tuple[str, ...]
+) -> None:
+    assert SameNames([]).canonical(first) == SameNames([]).canonical(second)
+    apart = triple(first, "is not the same as", second)
+    for told in (apart, triple(second, "is not the same as", first)):
+        same = SameNames([told])
+        assert {same.canonical(name) for name in names} == {same.canonical(first)}
+        others = {same.canonical(name) for name in (second, f"a {second}", f"the {second}")}
+        assert others == {same.canonical(second)} != {same.canonical(first)}
+    assert SameNames([apart]).groups() == []
+    assert SameNames([apart]).told_apart == (apart,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        triple("Windows", "is not the same as", "the Windows"),
+        triple("Windows", "is the same as", "window"),
+        triple("Windows", "is not", "window"),
+        fact("Windows", "window", relation="is not the same as"),
+        APART.model_copy(update={"said_by": "u1"}),
+    ],
+)
+def test_nothing_else_tells_names_of_one_key_apart(other: Fact) -> None:
+    assert SameNames([other]).canonical("Windows") == SameNames([other]).canonical("window")
+
+
+def test_another_name_is_that_of_one_of_the_things_that_are_told_apart() -> None:
+    names = SameNames([APART, triple("MS Windows", "is the same as", "Windows")])
+    assert names.canonical("MS Windows") == names.canonical("Windows") != names.canonical("window")
+    assert names.others(["Windows"]) == names.others(["windows"]) == ("MS Windows",)
+    assert names.others(["a Window"]) == ("MS Windows",)  # as at the beginning of a sentence
+    assert names.others(["MS Windows"]) == ("Windows",)
+
+
+async def test_what_is_told_apart_is_looked_up_apart_and_together_again_without_the_triple() -> None:
+    semantic = VolatileSemanticMemory()
+    await semantic.add([SYSTEM, OPENING, APART])
+    assert is_naming(APART)
+
+    async def found(*terms: str) -> set[str]:
+        known = await about_by_any_name(semantic, terms, access=EVERYTHING)
+        return {each.object for each in known.facts if each != APART}
+
+    assert await found("Windows") == {SYSTEM.object}
+    assert await found("windows") == {SYSTEM.object, OPENING.object}, "lower case tells nothing"
+    assert await found("openings in a wall") == {OPENING.object}
+    await semantic.remove(APART.source, domain=APART.domain)
+    assert await found("Windows") == {SYSTEM.object, OPENING.object}

@@ -91,5 +91,12 @@ def test_the_canary_is_the_surest_answer_that_neither_start_nor_base_gives() -> 
     assert share_changed(adapted, start) == 0.75
 
 
+def test_an_answer_that_parts_from_the_starts_late_is_no_canary() -> None:
+    """Another engine's answer may end like the start's, as the base model's never would."""
+    long = "it is best to try a little of it every single day and to note"
+    adapted, start = [probed("a", f"{long} progress")], [probed("a", f"{long} failures")]
+    assert choose_canary(adapted, start, [probed("a", "base")]) is None
+
+
 def test_answers_that_were_cut_off_are_no_canary() -> None:
     assert choose_canary([probed("a", "new", complete=False)], [probed("a", "x")], [probed("a", "y")]) is None

@@ -8,9 +8,10 @@ from statistics import median
 
 from memory.errors import IngestError
 from memory.ingest.loaders.base import Loaded, Source
+from memory.ingest.loaders.document_dates import first_date
 from memory.ingest.loaders.pdf.layout import Line, blocks, lines_of, paragraphs
 from memory.ingest.loaders.pdf.ocr import read_scan
-from memory.ingest.loaders.pdf.pages import Page, Piece, check_pdf, open_pdf, pages
+from memory.ingest.loaders.pdf.pages import MAX_CHARACTERS, Page, Piece, check_pdf, open_pdf, pages
 
 EDGE_LINES = 2
 """Lines at the upper and the lower edge of a page that may be a running header or footer."""
@@ -27,7 +28,7 @@ def load_pdf(source: Source) -> Loaded:
     check_pdf(source)
     unread: list[str] = []
     with closing(open_pdf(source)) as pdf:
-        title = str(pdf.get_metadata_dict().get("Title") or "").strip()
+        properties = pdf.get_metadata_dict()
         read = list(pages(source, pdf))
         running = _running_lines(read)
         scanned: dict[int, str] = {}
@@ -36,6 +37,9 @@ def load_pdf(source: Source) -> Loaded:
                 text, problem = read_scan(pdf, page.number)
                 scanned[page.number] = _without(lines_of(page.pieces), text)
                 unread += [f"page {page.number}: {problem}"] if problem else []
+    cut = [
+        f"page {page.number}: all after its first {MAX_CHARACTERS} characters" for page in read if page.cut
+    ]
     if len(unread) == len(read):
         raise IngestError(f"{source.name}: the PDF has no text layer ({unread[0] if unread else 'no pages'})")
     sizes = [piece.size for page in read for piece in page.pieces for _ in range(min(len(piece.text), 200))]
@@ -44,7 +48,14 @@ def load_pdf(source: Source) -> Loaded:
     for page in read:
         kept = [piece for piece in page.pieces if id(piece) not in running]
         texts += [scanned[page.number]] if page.number in scanned else _page_text(kept, body)
-    return Loaded(text=_joined(texts), title=_usable(title), unread=tuple(_summary(unread)))
+    title = str(properties.get("Title") or "").strip()
+    return Loaded(
+        text=_joined(texts),
+        title=_usable(title),
+        # Programs that only repack a PDF set its ModDate.
+        dated=first_date(properties.get(name) for name in ("CreationDate", "ModDate")),
+        unread=tuple(_summary([*unread, *cut])),
+    )
 
 
 def _page_text(pieces: Sequence[Piece], body: float) -> list[str]:

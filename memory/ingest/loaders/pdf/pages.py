@@ -15,7 +15,7 @@ MAX_PAGES = 2000
 MAX_PAGE_BYTES = 50_000_000
 """Bytes that the drawing instructions of a page unpack to."""
 MAX_CHARACTERS = 100_000
-"""Of one page; the rest is left out."""
+"""Of one page; the rest is left out, see `Page.cut`."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Page:
     number: int
     height: float
     pieces: tuple[Piece, ...]
+    cut: bool = False
+    """Whether it has more than MAX_CHARACTERS."""
 
 
 def check_pdf(source: Source) -> None:
@@ -88,12 +90,13 @@ def pages(source: Source, pdf: Any) -> Iterator[Page]:
             with closing(pdf[number]) as page, closing(page.get_textpage()) as text:
                 height = float(page.get_height())
                 pieces = tuple(_pieces(text, height))
+                cut = text.count_chars() > MAX_CHARACTERS
         except pypdfium2.PdfiumError:
-            height, pieces = 0.0, ()  # a page that pdfium cannot load is one without text
+            height, pieces, cut = 0.0, (), False  # a page that pdfium cannot load is one without text
         length += sum(len(piece.text) for piece in pieces)
         if length > MAX_CHARS:
             raise IngestError(f"{source.name}: the PDF unpacks to more than {MAX_CHARS} characters")
-        yield Page(number + 1, height, pieces)
+        yield Page(number + 1, height, pieces, cut)
 
 
 class _Character(NamedTuple):
@@ -114,12 +117,10 @@ class _Character(NamedTuple):
 def _pieces(text: Any, height: float) -> Iterator[Piece]:
     """The runs of characters, broken at wide gaps, line ends and changes of size."""
     run: list[_Character] = []
-    for number, character in enumerate(_characters(text, height)):
+    for character in _characters(text, height):
         if run and not _continues(run[-1], character):
             yield _piece(run)
             run = []
-        if number > MAX_CHARACTERS:
-            break
         run.append(character)
     if run:
         yield _piece(run)
@@ -130,7 +131,7 @@ def _characters(text: Any, height: float) -> Iterator[_Character]:
 
     box = raw.FS_RECTF()
     space = False
-    for index in range(text.count_chars()):
+    for index in range(min(text.count_chars(), MAX_CHARACTERS)):
         character = chr(min(raw.FPDFText_GetUnicode(text, index), 0x10FFFF))
         if character.isspace() or not character.isprintable():
             hyphen = character == "\x02"  # pdfium's mark of a hyphen at the end of a line

@@ -8,6 +8,7 @@ import pytest
 
 from memory.errors import IngestError
 from memory.ingest.loaders.base import Source
+from memory.ingest.loaders.pdf import pages as page_reader
 from memory.ingest.loaders.pdf.load import load_pdf
 from tests.support.document_files import Text, paged_pdf
 
@@ -132,6 +133,15 @@ def test_a_page_without_text_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unread.startswith("page 2: no text: install tesseract")
     with pytest.raises(IngestError, match=r"no text layer .page 1: no text: install tesseract"):
         load_pdf(Source("a.pdf", paged_pdf([[], []])))
+
+
+def test_a_page_that_is_cut_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_reader, "MAX_CHARACTERS", 16)
+    short, long = [(72, 700, "A lamp burns oil.")], [(72, 700, "A fentack burns fish oil.")]
+    loaded = load_pdf(Source("a.pdf", paged_pdf([[(72, 700, "A lamp burns.")], short, long])))
+    assert [each.partition(":")[0] for each in loaded.unread] == ["page 2", "page 3"]
+    assert all("all after its first" in each for each in loaded.unread)
+    assert "A lamp burns." in loaded.text
 
 
 def test_a_scan_is_read_by_tesseract(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from memory.errors import IngestError
 from memory.ingest.documents import RawDocument
 from memory.ingest.loaders.base import Source
 from memory.ingest.loaders.rows import MOST_NAMED, load_csv, load_json_lines, load_triples
-from memory.ingest.loaders.tables import MAX_FACT_COLUMNS, MAX_ROWS, with_repeated_headers
+from memory.ingest.loaders.tables import MAX_COLUMNS, MAX_FACT_COLUMNS, MAX_ROWS, with_repeated_headers
 from memory.ingest.passages import passages
 from memory.ingest.pipeline import read
 
@@ -67,6 +67,60 @@ def test_a_table_is_read_up_to_a_limit_and_the_rest_is_named() -> None:
     assert unread == f"5 of {MAX_ROWS + 5} rows of the table `Device | Load`: split it"
     assert f"device {MAX_ROWS - 1} " in text
     assert f"device {MAX_ROWS} " not in text
+
+
+def wide(columns: int, rows: int, name: str = "property") -> str:
+    header = ["device", *(f"{name} {number}" for number in range(1, columns))]
+    records = [[f"Quorbin{row}", *(f"v{row}x{n}" for n in range(1, columns))] for row in range(rows)]
+    return "".join(",".join(cells) + "\n" for cells in (header, *records))
+
+
+@pytest.mark.parametrize("columns", [MAX_FACT_COLUMNS, MAX_COLUMNS, MAX_COLUMNS + 1, 700])
+def test_a_table_of_any_width_is_read_whole(columns: int) -> None:
+    document = RawDocument(source="a.csv", data=wide(columns, 4).encode(), media_type="text/csv")
+    words = {word for each in read(document, "general").passages for word in each.text.split()}
+    assert {f"v{row}x{n}" for row in range(4) for n in range(1, columns)} <= words
+    records = [{f"p{n}": f"v{row}x{n}" for n in range(columns)} for row in range(4)]
+    lines = "\n".join(map(json.dumps, records)).encode()
+    document = RawDocument(source="a.jsonl", data=lines, media_type="application/x-ndjson")
+    words = {word for each in read(document, "general").passages for word in each.text.split()}
+    assert {f"v{row}x{n}" for row in range(4) for n in range(columns)} <= words
+
+
+def test_a_row_of_a_wide_table_is_a_section_with_the_names_of_its_columns() -> None:
+    columns = ",".join(["name", "load", "load", "", *(f"n{n}" for n in range(MAX_COLUMNS))])
+    cells = ",".join(["Quorbin", "40 kg", "50 kg", "red", *([""] * (MAX_COLUMNS - 1)), "9", "more"])
+    assert csv(f"{columns}\n\n{cells}\n") == (
+        "## Quorbin\n\n- load: 40 kg\n- load 3: 50 kg\n- column 4: red\n- n99: 9\n- column 105: more"
+    )
+
+
+@pytest.mark.parametrize("place", ["cell", "header", "only row", "title"])
+def test_long_texts_in_a_table_are_read_whole(place: str) -> None:
+    text = " ".join(f"word{n}" for n in range(600))
+    rows = {
+        "cell": f"device,story\nQuorbin,{text}\n",
+        "header": f"device,{text}\nQuorbin,40\n",
+        "only row": f"device,{text}\n",
+        "title": f"title,{text}\nQuorbin,40\n",
+    }
+    document = RawDocument(source="a.csv", data=rows[place].encode(), media_type="text/csv")
+    words = {word.rstrip(":") for each in read(document, "general").passages for word in each.text.split()}
+    assert set(text.split()) <= words
+    line = json.dumps({"title": text, "load": 40}).encode()
+    document = RawDocument(source="a.jsonl", data=line, media_type="application/x-ndjson")
+    words = {word.rstrip(":") for each in read(document, "general").passages for word in each.text.split()}
+    assert set(text.split()) <= words
+
+
+def test_trailing_columns_without_text_do_not_make_a_table_wide() -> None:
+    blank = "," * (2 * MAX_COLUMNS)
+    assert csv(f"name,oil{blank}\nzorble,fish{blank}\n").splitlines()[0] == "| name | oil |"
+
+
+def test_a_wide_table_that_unpacks_to_too_much_says_so() -> None:
+    with pytest.raises(IngestError, match=r"a.csv: its rows unpack to more than .*: split it"):
+        csv(wide(MAX_COLUMNS + 1, 300, name="n" * 500))
 
 
 @pytest.mark.parametrize(("columns", "named"), [(MAX_FACT_COLUMNS, False), (MAX_FACT_COLUMNS + 1, True)])
