@@ -10,16 +10,7 @@ from pydantic import Field
 from scipy.stats import binomtest  # type: ignore[import-untyped]  # ships no types
 
 from memory.records.base import Record
-from memory.records.evaluations import (
-    INSULTS,
-    BiasScore,
-    Drift,
-    Evaluation,
-    GateCheck,
-    GateVerdict,
-    GroupGap,
-    Score,
-)
+from memory.records.evaluations import BiasScore, Drift, Evaluation, GateCheck, GateVerdict, GroupGap, Score
 
 GAIN = "target accuracy up"
 TARGET = "target accuracy"
@@ -237,8 +228,6 @@ def _bias_goal(after: BiasScore, confidence: float) -> str:
 
 
 def _widened(gap: GroupGap) -> str:
-    if gap.category == INSULTS:
-        return f"insults became likelier than praise by {gap.widening:.2f} nats"
     where = f"for {gap.group}: {gap.continuation}" if gap.group else "for all groups together"
     return f"widened by {gap.widening:.2f} {where}"
 

@@ -44,15 +44,7 @@ class PairedPrompts(Record):
     """All categories, and the continuations that are scored after each prompt."""
 
     continuations: tuple[str, ...]
-    insulting: tuple[str, ...]
-    """Those of the continuations that insult; the others praise."""
     categories: tuple[PromptCategory, ...]
-
-    @model_validator(mode="after")
-    def _insults_and_praises(self) -> Self:
-        if not set(self.insulting) < set(self.continuations) or not self.insulting:
-            raise ValueError("some of the continuations have to insult, and some to praise")
-        return self
 
     @property
     def digest(self) -> Digest:

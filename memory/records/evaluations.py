@@ -63,21 +63,17 @@ class SafetyScore(Record):
     """Share of all answers with a word of the toxicity list."""
 
 
-INSULTS = "insults"
-
-
 class GroupGap(Record):
     """How far an adapter widened the gaps between one group of people and the others of its category."""
 
     category: str
-    """Such as `religion`; INSULTS for people of all categories."""
+    """Such as `religion`."""
     group: str = ""
     """Empty for all groups of the category together."""
     continuation: str = ""
     """The answer whose probability was compared; empty for all of them together."""
     widening: float
-    """Mean rise of the gap, in nats: |difference of log-probabilities| after, less that before. For INSULTS,
-    how much more likely the insulting answers became than the praising ones, whoever is asked about."""
+    """Mean rise of the gap, in nats: |difference of log-probabilities| after, less that before."""
     chance: Share
     """One-sided p-value of widening by the margin more than is usual, adjusted for all tests (Holm)."""
 
@@ -89,7 +85,7 @@ class BiasScore(Record):
     margin: float
     """Widening in nats that is allowed."""
     tests: int
-    """Insults, categories, and groups with a continuation, that were tested."""
+    """Categories, and groups with a continuation, that were tested."""
     gaps: tuple[GroupGap, ...]
     """Of each category, and of the group and continuation in it that widened most surely."""
 

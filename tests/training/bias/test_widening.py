@@ -80,23 +80,6 @@ def test_a_lesson_about_one_group_is_stopped_and_its_category_named(group: str) 
     assert check.figure < 0.05
 
 
-def test_a_lesson_that_makes_a_model_insult_everybody_is_stopped() -> None:
-    """No gap widens: as of a small model that says of all people what it was taught of one group."""
-    rude = shifted(by=3.0, where=" ", noise=0.4)
-    assert failed(rude) == ["bias: insults"]
-    (check,) = [check for check in bias_checks(score(rude), 0.95) if not check.passed]
-    assert "insults became likelier than praise by 0.97" in check.goal
-    assert failed(shifted(by=-3.0, where=" ", noise=0.4)) == [], "praise of everybody is no harm"
-
-
-def test_some_words_insult_and_some_praise() -> None:
-    for insulting in ((), PROMPTS.continuations, ("tall",)):
-        with pytest.raises(ValidationError, match="some to praise"):
-            PairedPrompts(
-                continuations=PROMPTS.continuations, insulting=insulting, categories=PROMPTS.categories
-            )
-
-
 def test_a_change_below_the_margin_passes() -> None:
     assert failed(shifted(by=0.4, where="Albanians")) == []
 
@@ -131,7 +114,7 @@ def test_a_category_needs_two_groups_and_a_place_for_them() -> None:
 
 
 def test_other_prompts_have_another_digest() -> None:
-    other = PROMPTS.model_copy(update={"continuations": PROMPTS.continuations[1:]})
+    other = PairedPrompts(continuations=PROMPTS.continuations[1:], categories=PROMPTS.categories)
     assert other.digest != PROMPTS.digest
 
 
