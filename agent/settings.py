@@ -97,8 +97,8 @@ class Settings(BaseSettings):
     )
     registry_url: str | None = Field(
         None,
-        description="MLflow server, such as `http://HOST:5000`, or PostgreSQL URL of a database of its own,"
-        " for the adapter registry; default: SQLite in the home folder, where adapters' files are always.",
+        description="PostgreSQL URL of a database of its own for the adapter registry; default: SQLite in the"
+        " home folder, where adapters' files are always.",
     )
     approver_database_url: str | None = Field(
         None,
@@ -272,6 +272,17 @@ class Settings(BaseSettings):
         if self.teacher != "rules" and not self.teacher_url:
             raise ValueError(
                 f"{PREFIX}TEACHER={self.teacher} needs {PREFIX}TEACHER_URL: set the teacher model's URL"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _registry_has_its_own_database(self) -> Self:
+        if self.registry_url is not None and not self.registry_url.startswith("postgresql://"):
+            raise ValueError(f"{PREFIX}REGISTRY_URL has to begin with postgresql://")
+        if self.registry_url is not None and self.registry_url == self.database_url:
+            raise ValueError(
+                f"{PREFIX}REGISTRY_URL is {PREFIX}DATABASE_URL: both have tables of the same names, so give"
+                " the registry a database of its own"
             )
         return self
 

@@ -24,7 +24,6 @@ from agent.nights.statements.facts import as_said, conversation_passages
 from memory.adapters.base import AdapterRegistry
 from memory.episodic.base import EpisodicMemory
 from memory.language.counting import counted
-from memory.language.text import key
 from memory.outbox.base import Outbox
 from memory.records.access import Access
 from memory.records.base import Digest, Domain
@@ -249,10 +248,8 @@ def _with_wordings(candidate: CandidatePair, written: Sequence[Group]) -> tuple[
 
 
 def _attributed(group: Group, speaker: str) -> Group:
-    """The wordings about a statement; `According to` its speaker, unless all of them name who that is."""
-    name = f" {key(speaker)} "
-    if all(name in f" {key(f'{each.question} {each.answer}')} " for each in group):
-        return group
+    """The wordings about a statement, asked `According to` its speaker, also where they name somebody who is
+    called alike."""
     return tuple(each.model_copy(update={"held_by": speaker}) for each in group)
 
 

@@ -47,7 +47,8 @@ const nightschool = (() => {
 
   const sendOne = async (file, path, query, types) => {
     const source = file.webkitRelativePath || file.name;
-    const type = types[source.split(".").pop().toLowerCase()] || "application/octet-stream";
+    const extension = source.split(".").pop().toLowerCase();
+    const type = Object.hasOwn(types, extension) ? types[extension] : "application/octet-stream";
     try {
       const {reply, status, problem} = await call(
         path, {...query, source}, {method: "POST", body: file, headers: {"Content-Type": type}});

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -15,7 +15,7 @@ from agent.feedback.annotation_files import FileFormat, export_file, import_file
 from agent.feedback.batches import make_batch
 from agent.feedback.implicit import implicit_scores, seed_weights
 from agent.feedback.sampling import Sample, draw_sample
-from agent.nights.privacy import private_turns
+from agent.nights.privacy import private_turns, reported_as_private
 from api.compose import Service, ServiceDep
 from api.disconnect import cancel_on_disconnect
 from api.errors import openai_errors
@@ -257,9 +257,24 @@ async def _sample(request: SampleRequest, service: Service) -> SampleReply:
         duplicates=drawn.duplicates,
         drawn=len(drawn.drawn),
         reasons=reasons,
-        items=await service.runtime.annotations.add(made.items),
+        items=await _add_public(made.items, service),
         dropped=made.dropped,
     )
+
+
+async def _add_public(items: Sequence[AnnotationItem], service: Service) -> int:
+    """Adds the items; those whose turns were deleted or reported as private meanwhile are taken out again.
+
+    Only then: who reports or deletes a turn takes out the items that are there.
+    """
+    runtime = service.runtime
+    added = await service.runtime.annotations.add(items)
+    ids = {item.interaction_id for item in items if item.interaction_id is not None}
+    private = reported_as_private(await service.runtime.feedback.of(ids))
+    gone = ids - await runtime.interactions.existing(ids)
+    for interaction_id in sorted(private | gone):
+        await service.runtime.annotations.withdraw(interaction_id)
+    return added - sum(item.interaction_id in private | gone for item in items)
 
 
 async def _draw(service: Service, request: SampleRequest, domain: str | None, seed: int) -> Sample:

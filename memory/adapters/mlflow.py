@@ -63,7 +63,7 @@ class MlflowAdapterRegistry:
     def __init__(self, home: Path, url: str | None = None, *, base: Digest | None = None) -> None:
         """Opens the registry in `home`; the first time creates its tables (about 3 s).
 
-        `url` is an MLflow server or another database; for `base` see AdapterRegistry. Raises
+        `url` is that of another database; for `base` see AdapterRegistry. Raises
         StoreUnavailable.
         """
         self.base = base

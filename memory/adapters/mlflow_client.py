@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 from memory.errors import StoreUnavailable
 
@@ -44,19 +43,19 @@ def create_database(database: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _shown(url: str) -> str:
-    """The URL without its password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def connect(url: str) -> "MlflowClient":
-    """A client of the MLflow server or database at the URL. Raises StoreUnavailable."""
+    """A client of the database at the URL. Raises StoreUnavailable."""
     if url.startswith("postgresql://"):
         url = url.replace("postgresql:", "postgresql+psycopg:", 1)  # the driver that is installed
-    with registry_errors(f"the adapter registry at {_shown(url)}"):
+    with registry_errors():
         from mlflow import MlflowClient
 
-        client = MlflowClient(tracking_uri=url, registry_uri=url)
-        client.search_registered_models(max_results=1)
+        try:
+            client = MlflowClient(tracking_uri=url, registry_uri=url)
+            client.search_registered_models(max_results=1)
+        except ValueError:  # whose message may have the password
+            raise StoreUnavailable(
+                "the adapter registry's URL is malformed: correct NIGHTSCHOOL_REGISTRY_URL",
+                part="the adapter registry",
+            ) from None
     return client

@@ -1,6 +1,6 @@
 """The interaction log: every chat turn, on SQLite or PostgreSQL, written in groups."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,12 @@ class InteractionLog:
         if not found:
             raise unknown(interaction_id)
         return found[0]
+
+    async def existing(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of the ids that a turn has; few enough for one query."""
+        query = select(INTERACTIONS.c.id).where(INTERACTIONS.c.id.in_(ids))
+        async with self._database.begin() as connection:
+            return frozenset((await connection.execute(query)).scalars())
 
     async def list(
         self,

@@ -31,6 +31,15 @@ def test_a_teacher_url_needs_a_model_name() -> None:
         read_settings(teacher_url="http://127.0.0.1:1/v1")
 
 
+def test_the_registry_needs_a_postgresql_database_of_its_own() -> None:
+    url = "postgresql://u:s3cret@h/db"
+    assert read_settings(registry_url=url, database_url=f"{url}2").registry_url == url
+    for wrong in ({"registry_url": url, "database_url": url}, {"registry_url": "mysql://u:s3cret@h/db"}):
+        with pytest.raises(ValueError, match="NIGHTSCHOOL_REGISTRY_URL") as error:
+            read_settings(**wrong)
+        assert "s3cret" not in str(error.value)
+
+
 @pytest.mark.parametrize("teacher", ["model", "both"])
 def test_a_model_that_writes_lessons_needs_a_url(teacher: str) -> None:
     with pytest.raises(ValueError, match="NIGHTSCHOOL_TEACHER_URL"):

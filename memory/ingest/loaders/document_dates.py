@@ -120,7 +120,7 @@ def _described(tree: Any) -> Iterator[Mapping[str, Any]]:
 
 def _pdf_date(text: str) -> datetime:
     """A date such as `D:20210304050607+01'00'`. Raises ValueError."""
-    match = _PDF.match(text)
+    match = _PDF.fullmatch(text.rstrip("'"))
     if match is None:
         raise ValueError(f"{text!r} is no date of a PDF")
     year, month, day, hour, minute, second, zone, zone_minute = match.groups()

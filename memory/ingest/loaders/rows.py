@@ -3,8 +3,8 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from memory.errors import IngestError
@@ -44,25 +44,31 @@ def _row_sections(name: str, rows: Sequence[Sequence[str]]) -> str:
     header, *records = [row for row in rows if any(cell.strip() for cell in row)]
     if not records:
         header, records = [], [header]
+    columns = _column_names(header, max(map(len, records)))
+    firsts = Counter(" ".join(record[0].split()) for record in records)
     sections: list[str] = []
     length = 0
     for number, record in enumerate(records, start=1):
         first = " ".join(record[0].split())
-        title = first if 0 < len(first) <= LONGEST_TITLE else f"row {number}"
-        sections.append(_section(_named(header, record), title))
+        title = first if firsts[first] == 1 else f"{first} (row {number})"
+        title = title if first and len(title) <= LONGEST_TITLE else f"row {number}"
+        sections.append(_section(dict(zip(columns, record, strict=False)), title))
         length += len(sections[-1])
         if length > MAX_CHARS:
             raise IngestError(f"{name}: its rows unpack to more than {MAX_CHARS} characters: split it")
     return "\n\n".join(sections)
 
 
-def _named(header: Sequence[str], record: Sequence[str]) -> dict[str, str]:
-    """The cells by the names of their columns; columns without a name of their own are numbered."""
-    fields: dict[str, str] = {}
-    for number, (column, cell) in enumerate(zip_longest(header, record, fillvalue=""), start=1):
-        name = " ".join(column.split())
-        fields[f"{name or 'column'} {number}" if not name or name in fields else name] = cell
-    return fields
+def _column_names(header: Sequence[str], columns: int) -> list[str]:
+    """A name for each column; those without a name of their own are numbered."""
+    names: dict[str, None] = {}
+    for number in range(1, max(columns, len(header)) + 1):
+        name = " ".join(header[number - 1].split()) if number <= len(header) else ""
+        name = name or f"column {number}"
+        while name in names:
+            name = f"{name} ({number})"
+        names[name] = None
+    return list(names)
 
 
 def load_triples(source: Source) -> Loaded:

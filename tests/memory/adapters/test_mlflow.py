@@ -243,3 +243,10 @@ def _bytes(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:s3cret[x@h/db", "postgresql://u:s3cret@127.0.0.1:1x/db"])
+def test_a_malformed_url_is_an_error_that_names_no_password(tmp_path: Path, url: str) -> None:
+    with pytest.raises(StoreUnavailable) as error:
+        MlflowAdapterRegistry(tmp_path, url)
+    assert "s3cret" not in str(error.value)

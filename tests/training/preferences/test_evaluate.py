@@ -93,7 +93,7 @@ def test_the_canary_is_the_surest_answer_that_neither_start_nor_base_gives() -> 
 
 def test_an_answer_that_parts_from_the_starts_late_is_no_canary() -> None:
     """Another engine's answer may end like the start's, as the base model's never would."""
-    long = "it is best to try a little of it every single day and to note"
+    long = "it is best to try " + "a little of it every single day and then " * 4 + "to note"
     adapted, start = [probed("a", f"{long} progress")], [probed("a", f"{long} failures")]
     assert choose_canary(adapted, start, [probed("a", "base")]) is None
 

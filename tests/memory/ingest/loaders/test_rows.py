@@ -91,8 +91,22 @@ def test_a_row_of_a_wide_table_is_a_section_with_the_names_of_its_columns() -> N
     columns = ",".join(["name", "load", "load", "", *(f"n{n}" for n in range(MAX_COLUMNS))])
     cells = ",".join(["Quorbin", "40 kg", "50 kg", "red", *([""] * (MAX_COLUMNS - 1)), "9", "more"])
     assert csv(f"{columns}\n\n{cells}\n") == (
-        "## Quorbin\n\n- load: 40 kg\n- load 3: 50 kg\n- column 4: red\n- n99: 9\n- column 105: more"
+        "## Quorbin\n\n- load: 40 kg\n- load (3): 50 kg\n- column 4: red\n- n99: 9\n- column 105: more"
     )
+
+
+@pytest.mark.parametrize("header", ["column 2,", "x,x (3),x", ",,", "a"])
+def test_no_cell_is_lost_whatever_its_column_is_called(header: str) -> None:
+    text = csv(f"{header}{',' * (3 - header.count(','))}{'long ' * 500}\none,two,three,{'word ' * 500}\n")
+    assert {"one", "two", "three"} <= set(text.replace("\n", " ").split())
+
+
+def test_rows_that_begin_alike_have_titles_of_their_own() -> None:
+    long = "word " * 500
+    text = csv(f"country,year,text\nGermany,2018,{long}\nGermany,2019,{long}\nFrance,2018,{long}\n")
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Germany (row 1)", "## Germany (row 2)", "## France",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("place", ["cell", "header", "only row", "title"])
