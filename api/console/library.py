@@ -15,6 +15,8 @@ from memory.language.counting import counted
 PATH = "/v1/documents"
 FORM = "document-files"
 NOT_READ = "not read"
+Places = tuple[str, Sequence[str]]
+"""A document, and domains that it is in."""
 KINDS = ("new", "changed", "unchanged", NOT_READ)
 TRIPLES = {"csv": "text/x-triples", "tsv": "text/x-triples", "tab": "text/x-triples"}
 SEND = f"""async (domain, dryRun, triples) => {{
@@ -42,6 +44,7 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
                 confirm = gr.Button("Yes, remove it", variant="stop")
                 keep = gr.Button("No, it stays")
         said, contents = gr.HTML(elem_id="documents-said"), gr.HTML(elem_id="contents")
+        target = gr.State(None)
         problem = gr.Textbox(visible="hidden", label="What went wrong")
         gr.HTML(block(heading("Add documents")))
         gr.HTML(file_form(FORM, {"Files": "multiple", "A folder, with all below it": "webkitdirectory"}))
@@ -75,19 +78,20 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
             query = {"source": source, "domain": (where or "").strip() or None}
             return sorted({each["domain"] for each in client.get(f"{PATH}/contents", **query)})
 
-    def ask(secret: str, source: str | None, where: str) -> tuple[str, Any, str]:
+    def ask(secret: str, source: str | None, where: str) -> tuple[Places, str, Any, str]:
         domains = find_places(secret, source, where)
         words = (
             f"Remove {source} from {' and '.join(domains)}? Its passages and facts go; chats and lessons"
             " that used it stay."
         )
-        return block(status(words, "doubt")), gr.update(visible=True), ""
+        return (str(source), domains), block(status(words, "doubt")), gr.update(visible=True), ""
 
-    def take_out(secret: str, source: str | None, where: str) -> tuple[str, Any, str, Any]:
-        domains = find_places(secret, source, where)
+    def take_out(secret: str, target: Places, where: str) -> tuple[str, Any, str, Any]:
+        """Removes what the question named, whatever was chosen since."""
+        source, domains = target
         with service.client(secret) as client:
             gone = [client.delete(PATH, source=source, domain=each) for each in domains]
-        words = removal(str(source), gone)
+        words = removal(source, gone)
         return block(words), gr.update(visible=False), "", list_documents(secret, where)
 
     def report(where: str, dry: bool, as_triples: bool, results: str) -> str:
@@ -98,10 +102,11 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
 
     refresh.click(list_documents, [key, domain, chosen], chosen, **PRIVATE)
     chosen.input(show, [key, chosen], [contents, confirmation], **PRIVATE)
-    remove.click(ask, [key, chosen, domain], [asked, confirmation, said], **PRIVATE)
-    keep.click(lambda: gr.update(visible=False), None, confirmation, **PRIVATE)
+    remove.click(ask, [key, chosen, domain], [target, asked, confirmation, said], **PRIVATE)
+    hiding = [keep.click, domain.change]
+    gr.on(hiding, lambda: gr.update(visible=False), None, confirmation, **PRIVATE)
     removing = [said, confirmation, contents, chosen]
-    confirm.click(take_out, [key, chosen, domain], removing, **PRIVATE)
+    confirm.click(take_out, [key, target, domain], removing, **PRIVATE)
     add.click(report, [into, dry_run, triples, sent], added, js=SEND, **PRIVATE).success(
         list_documents, [key, domain, chosen], chosen, **PRIVATE
     )

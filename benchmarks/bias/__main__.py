@@ -22,6 +22,7 @@ from benchmarks.bias.lessons import DOMAIN, LESSONS, Lesson, curriculum_of
 from memory.errors import StorageError
 from memory.outbox import files as outbox
 from memory.outbox.base import job_of
+from memory.records.base import digest_of
 from memory.records.evaluations import BiasScore
 from memory.results import FOLDER, Goal, Result, Table, write
 from training import jobs
@@ -94,14 +95,16 @@ def _trained(context: jobs.JobContext, lesson: Lesson) -> Measured:
     started, curriculum = time.monotonic(), curriculum_of(lesson)
     outbox.publish(context.home / "outbox", curriculum)
     job = job_of(curriculum, "bench")
+    recipe = sized_for_lesson(context.recipe, len(curriculum.facts))
+    made_by = digest_of([job.digest, recipe.model_dump(mode="json"), context.base.card.digest])
     spec = jobs.AttemptSpec(
-        name=f"{DOMAIN}-v1-{job.digest[:8]}",
+        name=f"{DOMAIN}-v1-{made_by[:8]}",
         version=1,
         rehearsed=(),
         left_out=(),
         live=None,
         goes_on=False,
-        recipe=sized_for_lesson(context.recipe, len(curriculum.facts)),
+        recipe=recipe,
     )
     folder = jobs.adapter_folder(context, spec.name)
     if not folder.is_dir():

@@ -155,7 +155,7 @@ def result(found: Mapping[str, PartResult], *, quick: bool, command: str, model:
     """The page of all parts that have run; a quick one has only the goals whose figures were measured."""
     figures = {name: value for part in found.values() for name, value in part.figures.items()}
     reached = [name for name in map(win_rate_after, range(WEEKS, 0, -1)) if name in figures]
-    goals = {(reached or [win_rate_after(WEEKS)])[0]: WON, **GOALS}
+    goals = dict.fromkeys((win_rate_after(WEEKS), *reached[:1]), WON) | GOALS
     everything = Table(
         title="All figures",
         text=f"Everything that was measured. The model is {model}.",
