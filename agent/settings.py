@@ -277,13 +277,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _registry_has_its_own_database(self) -> Self:
-        if self.registry_url is not None and not self.registry_url.startswith("postgresql://"):
-            raise ValueError(f"{PREFIX}REGISTRY_URL has to begin with postgresql://")
-        if self.registry_url is not None and self.registry_url == self.database_url:
-            raise ValueError(
-                f"{PREFIX}REGISTRY_URL is {PREFIX}DATABASE_URL: both have tables of the same names, so give"
-                " the registry a database of its own"
-            )
+        url = self.registry_url
+        if url is not None and (url == self.database_url or not url.startswith("postgresql://")):
+            raise ValueError(f"{PREFIX}REGISTRY_URL has to be a postgresql:// URL, and no DATABASE_URL")
         return self
 
     @model_validator(mode="after")
