@@ -51,6 +51,8 @@ def build(service: Service, key: gr.State) -> None:
         if which is None:
             raise failure("choose an answer first")
         kind, _, id = which.partition("/")
+        if which not in [f"{name}/{each['id']}" for name, each in read(secret)]:
+            raise failure("somebody has decided on it meanwhile: show what waits again")
         with service.client(secret) as client:
             decided = client.post(f"/v1/{segment(kind)}/{segment(id)}", {"approve": approves})
         words = "is approved: chat and lessons use its answer" if approves else "is declined"

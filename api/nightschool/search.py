@@ -50,6 +50,10 @@ class Hit(BaseModel):
     """How the graph leads to the passage; empty if it does not."""
 
 
+MOST_RELATED = 1000
+"""Facts that are read to count the support of those found: a search is asked often, by any key."""
+
+
 class SearchReply(BaseModel):
     """The passages, best first, and the facts about what the query names."""
 
@@ -73,7 +77,7 @@ async def search(service: ServiceDep, access: AccessDep, request: SearchRequest)
         limit=request.limit,
     )
     hits = [_hit(each) for each in found.evidence]
-    facts = await weighed(found.facts, runtime.semantic, access=access)
+    facts = await weighed(found.facts, runtime.semantic, access=access, most=MOST_RELATED)
     return SearchReply(query=request.query, hits=hits, facts=facts)
 
 

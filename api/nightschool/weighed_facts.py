@@ -34,10 +34,12 @@ class StoredDocument(ExportedDocument):
     facts: tuple[WeighedFact, ...] = ()
 
 
-async def weighed(facts: Sequence[Fact], semantic: SemanticMemory, *, access: Access) -> list[WeighedFact]:
-    """The facts with their support. Raises StoreUnavailable."""
+async def weighed(
+    facts: Sequence[Fact], semantic: SemanticMemory, *, access: Access, most: int = MOST_RELATED
+) -> list[WeighedFact]:
+    """The facts with their support among the `most` nearest facts. Raises StoreUnavailable."""
     subjects = list(dict.fromkeys(fact.subject for fact in facts))
-    related = await semantic.about(subjects, access=access, limit=MOST_RELATED) if subjects else ()
+    related = await semantic.about(subjects, access=access, limit=most) if subjects else ()
     together = {fact.id: fact for fact in (*related, *facts)}
     standing = await asyncio.to_thread(standings, list(together.values()))
     return [WeighedFact(**fact.model_dump(), support=standing[fact.id].support) for fact in facts]

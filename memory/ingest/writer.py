@@ -198,7 +198,8 @@ class DocumentWriter:
         # Also of unchanged documents: the rules that find facts may have changed.
         facts = [_observed(fact, now) for write in batch for fact in write.contents.facts]
         known = [fact for write in batch if write.place in stored for fact in await self._redated(write)]
-        await self._semantic.add([*facts, *known])  # the latter in place of the former
+        await self._semantic.redate(known)
+        await self._semantic.add(facts)
         await self._episodic.add(
             [_stamped(passage, now) for write in changed for passage in write.contents.passages]
         )
@@ -220,9 +221,9 @@ class DocumentWriter:
                 write.done.set_result(report)
 
     async def _redated(self, write: _Write) -> list[Fact]:
-        """Takes out the stored facts to which the document now gives another date; returns them with it.
+        """The stored facts to which the document now gives another date, with that.
 
-        If some cannot be read, it takes out all: the document gives them again.
+        If some cannot be read, it removes all: the document gives them again.
         """
         source, domain, owner = write.place
         dates = {fact.id: fact.dated for fact in write.contents.facts}
@@ -231,11 +232,11 @@ class DocumentWriter:
         except CorruptRecord:
             await self._semantic.remove(source, domain=domain, owner=owner)
             return []
-        redated = {f.id: f for f in stored if f.id in dates and f.dated != dates[f.id]}
-        if redated:
-            keep = {fact.id for fact in stored} - redated.keys()
-            await self._semantic.remove(source, domain=domain, owner=owner, keep=keep)
-        return [fact.model_copy(update={"dated": dates[id]}) for id, fact in redated.items()]
+        return [
+            fact.model_copy(update={"dated": dates[fact.id]})
+            for fact in stored
+            if fact.id in dates and fact.dated != dates[fact.id]
+        ]
 
     async def _correct(self, place: Place, contents: Contents) -> Contents:
         return contents if self._corrected is None else await self._corrected(place, contents)

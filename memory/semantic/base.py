@@ -22,6 +22,11 @@ class SemanticMemory(Protocol):
         """Adds the facts whose id is new and returns how many."""
         ...
 
+    async def redate(self, facts: Sequence[Fact]) -> None:
+        """Stores these in place of the facts with their ids, of which they differ in `dated` alone; ids that
+        are not stored are left out."""
+        ...
+
     async def remove(
         self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
     ) -> int:

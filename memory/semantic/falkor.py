@@ -41,6 +41,7 @@ MERGE (s)-[r:FACT {id: f.id}]->(o)
 ON CREATE SET r.relation = f.relation, r.source = f.source, r.domain = f.domain, r.owner = f.owner,
     r.body = f.body, r.said_by = f.said_by, r.observed_at = f.observed_at, r.naming = f.naming
 """
+_REDATE = "UNWIND $facts AS f MATCH ()-[r:FACT {id: f.id}]->() SET r.body = f.body"
 _KNOWN = "UNWIND $ids AS id MATCH ()-[r:FACT {id: id}]->() RETURN r.id"
 _OF_DOCUMENT = """
 MATCH ()-[r:FACT {source: $source}]->()
@@ -118,6 +119,13 @@ class FalkorSemanticMemory:
                     await self._graph.query(_ADD, {"facts": rows}, timeout=TIMEOUT_MS)
                 written += len(rows)
         return written
+
+    async def redate(self, facts: Sequence[Fact]) -> None:
+        async with self._write_lock, store_errors("the graph"):
+            for first in range(0, len(facts), BATCH):
+                batch = facts[first : first + BATCH]
+                rows = await asyncio.to_thread(lambda facts: [*map(_row, facts)], batch)
+                await self._graph.query(_REDATE, {"facts": rows}, timeout=TIMEOUT_MS)
 
     async def remove(
         self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()

@@ -21,6 +21,9 @@ class VolatileSemanticMemory:
         self._facts.update(new)
         return len(new)
 
+    async def redate(self, facts: Sequence[Fact]) -> None:
+        self._facts.update({f.id: f for f in facts if f.id in self._facts})
+
     async def remove(
         self, source: str, *, domain: str, owner: str | None = None, keep: Collection[str] = ()
     ) -> int:

@@ -46,6 +46,15 @@ async def test_adding_the_same_from_many_tasks_stores_it_once(store: SemanticMem
     assert await store.about(["borrow checker"], access=EVERYTHING) == (CHECKER,)
 
 
+async def test_a_fact_is_redated_in_its_place_and_none_is_made(store: SemanticMemory) -> None:
+    await store.add([CHECKER, LEVAIN])
+    dated = datetime(2021, 3, 4, tzinfo=UTC)
+    await store.redate([each.model_copy(update={"dated": dated}) for each in (CHECKER, RACE)])
+    found = {each.id: each.dated for each in await store.all(access=EVERYTHING)}
+    assert found == {CHECKER.id: dated, LEVAIN.id: LEVAIN.dated}
+    await store.redate([])
+
+
 @pytest.mark.parametrize(
     "name", ["borrow checker", "The Borrow Checkers", "BORROW CHECKER", "borrow  checker"]
 )

@@ -54,12 +54,12 @@ def gate_preferences(
     """Runs all checks. `before` is the start's evaluation and `base` the base model's; `changed` is the share
     of probed answers that differ from the start's, and without a `canary` the adapter has no effect that
     could be proved."""
-    kept = before.model_copy(
+    reference = before.model_copy(
         update={"out_of_distribution": base.out_of_distribution, "unknown": base.unknown}
     )
     checks = (
         *_preferences(after.preferences, limits),
-        *preservation_checks(kept, after, limits.lessons, as_learned=as_learned),
+        *preservation_checks(reference, after, limits.lessons, as_learned=as_learned),
         *_safety(before.safety, after.safety, limits),
         GateCheck(
             name=EFFECT,
