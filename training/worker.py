@@ -56,6 +56,7 @@ from training.preferences import jobs as preference_jobs
 from training.preferences.gates import only_lost
 from training.preferences.jobs import AdapterMeasured, PreferenceContext, PreferencePlan, StartMeasured
 from training.preferences.recipes import PreferenceRecipe
+from training.stranded import Stranded, StrandedJobs, is_outage
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,8 @@ def serve(
 ) -> None:
     """Runs the jobs of the queue at a SQLAlchemy URL until a signal, or with `once` until it is empty.
 
-    A job in progress at the signal is interrupted; the next worker resumes it.
+    A job in progress at the signal is interrupted; the next worker resumes it. So is one that the disk or the
+    database failed: the process then exits with 1.
     """
     from dbos import DBOS, DBOSPortableJSONSerializer
 
@@ -121,28 +123,37 @@ def serve(
             "log_level": "ERROR",
         }
     )
-    register_workflow(context, preferences, say)
+    client = open_queue(url)
+    jobs = StrandedJobs(
+        lambda ids: {each.workflow_id for each in client.list_workflows(workflow_ids=ids, status="PENDING")}
+    )
+    register_workflow(context, preferences, say, jobs)
     queues = [QUEUE, queue_onto(context.base.card.digest)]  # not those of other base models
     DBOS.listen_queues(queues)
     DBOS.launch()
     for queue in queues:
         DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=0.5)
     say(f"ready: worker on {context.base.card.name}, recipe {context.recipe.name}, queue {make_url(url)!r}")
-    client = open_queue(url)
+    failure: Stranded | None = None
     try:
         while not stop.wait(0.5):
+            jobs.check()
             if once and not client.list_workflows(status=["ENQUEUED", "PENDING"], queue_name=queues, limit=1):
                 break
+    except Stranded as error:
+        failure = error
+        log.error("a job cannot be ended and resumes with the next start: %s", clean(str(error)))
     finally:
         client.destroy()
         stopped = stop.is_set()
         DBOS.destroy(workflow_completion_timeout_sec=0)
-    if stopped:
+    if stopped and failure is None:
         say("stopped; a job in progress resumes with the next start")
+    if stopped or failure is not None:
         # The interpreter would wait for the training thread, which cannot be interrupted. Exiting here is
         # safe, because each step writes its files atomically.
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(0 if failure is None else 1)
 
 
 Step = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
@@ -151,7 +162,7 @@ R = TypeVar("R", bound=Record)
 
 
 def register_workflow(
-    context: JobContext, preferences: PreferenceContext, say: Callable[[str], None]
+    context: JobContext, preferences: PreferenceContext, say: Callable[[str], None], jobs: StrandedJobs
 ) -> None:
     """Registers the durable DBOS workflow `train`: finished steps are recorded and not repeated."""
     from dbos import DBOS
@@ -162,7 +173,7 @@ def register_workflow(
     def training(document: dict[str, Any]) -> dict[str, Any]:
         job = Job.model_validate(document)
         RUN_ID.set(job.run_id)
-        with one_at_a_time, job_span(job):
+        with jobs.watched(DBOS.workflow_id or ""), one_at_a_time, job_span(job):
             say(f"{job.digest[:8]}: {job.kind} for {job.domain}, run {job.run_id}")
             started = time.monotonic()
 
@@ -262,8 +273,8 @@ def _try_preferences(
 def _ended(context: JobContext, job: Job, steps: Callable[[], TrainingResult]) -> TrainingResult:
     """The result of all steps.
 
-    An expected error ends the job as failed, with the reason. Any other error is a bug: it is reported as the
-    job's progress and raised.
+    An expected error ends the job as failed, with the reason; one of the disk or the database is raised. Any
+    other error is a bug: it is reported as the job's progress and raised.
     """
     try:
         return steps()
@@ -276,6 +287,8 @@ def _ended(context: JobContext, job: Job, steps: Callable[[], TrainingResult]) -
         context.report(job.id, Progress(phase="done", message=str(error)))
         return TrainingResult(status="failed", adapter=None, reason=str(error))
     except Exception as error:
+        if is_outage(error):
+            raise
         log.exception("%s: unexpected error in the training worker", job.digest[:8])
         message = f"unexpected error in the training worker: {error!r}"
         context.report(job.id, Progress(phase="done", message=message))

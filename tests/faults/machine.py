@@ -114,7 +114,9 @@ class Network:
 
     def remove(self) -> None:
         """Removes the namespace and its cable."""
-        subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
+        # The kernel removes a namespace's own end of the cable some time later.
+        for words in (("link", "del", self._cable), ("netns", "del", self.name)):
+            subprocess.run(["ip", *words], check=False, capture_output=True)
 
     def _inside(self, *command: str) -> None:
         _run("ip", "-n", self.name, *command)
