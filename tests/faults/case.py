@@ -116,6 +116,8 @@ async def run(service: Service, client: work.Client, case: Case, number: int, pr
     begun = time.monotonic()
     observed: set[tuple[str, str | None, str]] = set()
     watching = asyncio.create_task(_watch(service, observed))
+    over = asyncio.Event()
+    supervising: asyncio.Task[None] | None = None
     service.hold.set(case.step)
     doing = asyncio.create_task(_work(client, case, number, prepared))
     try:
@@ -124,6 +126,7 @@ async def run(service: Service, client: work.Client, case: Case, number: int, pr
             service.hold.go()
             await _during(service, client, case, outcome, number)
         healed = time.monotonic()
+        supervising = asyncio.create_task(_supervise(service, over))
         if not await _becomes(service, ready=True, seconds=READY_SECONDS):
             text = await _readiness(service)
             outcome.violations.append(Violation("ready", f"not ready {READY_SECONDS:.0f} s after: {text}"))
@@ -133,9 +136,12 @@ async def run(service: Service, client: work.Client, case: Case, number: int, pr
         outcome.violations.append(Violation("ends", f"{type(error).__name__}: {error}"))
     finally:
         service.hold.clear()
+        over.set()
         for task in (doing, watching):
             task.cancel()
         _, watched = await asyncio.gather(doing, watching, return_exceptions=True)
+        if supervising is not None:
+            outcome.violations += await supervising
     if isinstance(watched, Exception):
         raise watched  # who does not look finds nothing
     outcome.violations += invariants.ungated(observed)
@@ -192,6 +198,19 @@ async def _watch(service: Service, observed: set[tuple[str, str | None, str]]) -
     while True:
         observed.update(await asyncio.to_thread(invariants.aliases, service.home))
         await asyncio.sleep(SAMPLE_SECONDS)
+
+
+async def _supervise(service: Service, over: asyncio.Event) -> list[Violation]:
+    """Starts again what ends after the fault because of it, as a worker whose disk was full."""
+    while not over.is_set():
+        for name in service.processes:
+            if not service.runs(name):
+                try:
+                    await asyncio.to_thread(service.restart, name)
+                except NotStarted as error:
+                    return [Violation("ends", f"NotStarted: {error}")]
+        await asyncio.sleep(SAMPLE_SECONDS)
+    return []
 
 
 async def _becomes(service: Service, *, ready: bool, seconds: float) -> bool:
