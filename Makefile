@@ -17,7 +17,7 @@ LEARNING = $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick) $(if $(PARTS),--p
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check unit format faults soak roles bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night bench-grow bench-bias bench-exploration bench-capacity gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
+.PHONY: help setup demo run test check unit format faults soak roles bank bench-answers bench-privacy bench-facts bench-gate bench-learning bench-retrieval bench-ablations bench-api bench-adapters bench-online bench-night bench-grow bench-bias bench-exploration bench-capacity bench-cost gpu-pack gpu-check docs lock sbom fuzz clean clean-venv
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ bench-exploration: $(STAMP) $(DEFAULT_MODEL) ## Benchmark explorations that mode
 
 bench-capacity: $(STAMP) $(DEFAULT_MODEL) ## Plan what so many users need from the other results; writes to docs/results (USERS=1000000)
 	@$(PY) -m benchmarks.capacity $(if $(USERS),--users $(USERS))
+
+bench-cost: $(STAMP) ## Work out what sources, teaching and growing cost from the other results; writes to docs/results (WATTS=30)
+	@$(PY) -m benchmarks.cost $(if $(WATTS),--watts $(WATTS))
 
 bench-privacy: $(STAMP) ## Benchmark the scrubber beside Presidio; writes to docs/results (DATA=folder with texts.jsonl)
 	@$(PY) -m benchmarks.privacy --data $(DATA)

@@ -1,6 +1,7 @@
 """Writes the pages that are made from the code: `make docs`.
 
-ARCHITECTURE.md lists the modules below its mark; docs/reference holds settings, commands and endpoints.
+ARCHITECTURE.md lists the modules below its mark; docs/reference holds settings, commands and endpoints. The
+coefficients of `nightschool models plan` are copied from docs/results, so that the package holds them.
 """
 
 import ast
@@ -13,6 +14,7 @@ import typer
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from agent.growth.plan import RESULTS, SHIPPED, Shipped, read_coefficients
 from agent.settings import PREFIX, Settings
 from agent.settings_file import type_text
 from api.app import ROUTES, create_app
@@ -48,6 +50,8 @@ def pages() -> Mapping[Path, str]:
         Path("docs/reference/commands.md"): commands_page(),
         Path("docs/reference/endpoints.md"): endpoints_page(),
         Path("docs/reference/metrics.md"): metrics_page(),
+        SHIPPED.relative_to(ROOT): Shipped(coefficients=read_coefficients(RESULTS)).model_dump_json(indent=1)
+        + "\n",
     }
 
 

@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 from memory.records.base import Record
 
 RESULTS = Path(__file__).resolve().parents[2] / "docs" / "results"
+"""In a clone; an installed package has what `make docs` copied from there."""
+SHIPPED = Path(__file__).with_name("coefficients.json")
 Way = Literal["sources", "teach", "grow"]
 
 
@@ -64,6 +66,12 @@ class Coefficient(Record):
     command: str
 
 
+class Shipped(Record):
+    """The file of coefficients that ships."""
+
+    coefficients: tuple[Coefficient, ...]
+
+
 class Option(Record):
     """One way to answer the questions."""
 
@@ -92,7 +100,14 @@ class GrowthPlan(Record):
     because: str
 
 
-def read_coefficients(folder: Path = RESULTS) -> tuple[Coefficient, ...]:
+def known_coefficients() -> tuple[Coefficient, ...]:
+    """The coefficients of this clone, or those that ship. Raises ValueError for a damaged file."""
+    if RESULTS.is_dir():
+        return read_coefficients(RESULTS)
+    return Shipped.model_validate_json(SHIPPED.read_bytes()).coefficients
+
+
+def read_coefficients(folder: Path) -> tuple[Coefficient, ...]:
     """The coefficients, as far as the results in `folder` hold them. Raises ValueError for a damaged file."""
     return tuple(
         Coefficient(

@@ -14,13 +14,13 @@ def plan(
 ) -> None:
     """Say whether sources alone, teaching, or a larger base answers most within a budget.
 
-    It reckons with the figures in docs/results, on whatever machine they were measured.
+    It reckons with the figures in docs/results, or those that ship, on whatever machine they were measured.
     """
-    from agent.growth.plan import growth_plan, read_coefficients
+    from agent.growth.plan import growth_plan, known_coefficients
     from api.cli.screen import table
 
     try:
-        made = growth_plan(questions, budget, read_coefficients())
+        made = growth_plan(questions, budget, known_coefficients())
     except ValueError as error:
         stop(str(error), BAD_INPUT)
     if as_json:

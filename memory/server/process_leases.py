@@ -19,8 +19,18 @@ EXPIRY_SECONDS = 6.0
 process needs a moment to take its lock again."""
 LOCK_CLASS = 0x70726F63
 """First number of the PostgreSQL advisory locks that stand for processes."""
-KEEPALIVE: dict[str, Any] = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-"""Makes the server notice within seconds that a machine is gone."""
+IDLE, INTERVAL, COUNT = 5, 2, 3
+"""TCP keep-alive, of which each side has its own: within eleven seconds both notice that the other is gone.
+The server's own default is two hours, for which a lost connection would keep its lock."""
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": IDLE,
+    "keepalives_interval": INTERVAL,
+    "keepalives_count": COUNT,
+    "tcp_user_timeout": 1000 * (IDLE + INTERVAL * COUNT),
+}
+SERVERS_KEEPALIVE = f"""SELECT set_config('tcp_keepalives_idle', '{IDLE}', false),
+    set_config('tcp_keepalives_interval', '{INTERVAL}', false),
+    set_config('tcp_keepalives_count', '{COUNT}', false)"""
 
 
 class ProcessLease(Protocol):
@@ -57,12 +67,16 @@ class PostgresLease:
         """By the monotonic clock."""
 
     async def acquire(self) -> None:
-        """Takes the lock, again if the connection was lost. Raises StoreUnavailable."""
+        """Takes the lock, again if the connection was lost. Raises StoreUnavailable.
+
+        The lock is shared: it does not wait for a lost connection that the server still takes for ours.
+        """
         self._missing_since = {}  # after an outage the others may come back later than we do
         try:
             self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **KEEPALIVE)
+            await self._connection.execute(SERVERS_KEEPALIVE)
             await self._connection.execute(
-                "SELECT pg_advisory_lock(%s, hashtext(%s))", (LOCK_CLASS, self.name)
+                "SELECT pg_advisory_lock_shared(%s, hashtext(%s))", (LOCK_CLASS, self.name)
             )
         except psycopg.Error as error:
             raise StoreUnavailable(f"PostgreSQL: {error}; check its URL, and that it runs") from error

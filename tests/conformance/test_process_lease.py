@@ -1,5 +1,6 @@
 """What every process lease does: it names its process, and says which others no longer live."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
@@ -152,6 +153,22 @@ async def test_after_an_outage_the_others_have_time_to_come_back(
     await two.expired(NOBODY)
     await expires(one, DEAD)
     assert await one.expired(names) == {DEAD}
+
+
+@pytest.mark.services
+async def test_a_lease_comes_back_while_the_server_still_holds_its_lost_connection(
+    leases: tuple[PostgresLease, PostgresLease],
+) -> None:
+    """As after a network partition, of which the server hears later than its client."""
+    one, two = leases
+    lost = two._connection
+    await asyncio.wait_for(two.acquire(), 10)
+    assert await one.expired(frozenset({two.name})) == NOBODY
+    assert lost is not None
+    await lost.close()
+    assert await one.expired(frozenset({two.name})) == NOBODY
+    await two.release()
+    await expires(one, two.name)
 
 
 @pytest.mark.services

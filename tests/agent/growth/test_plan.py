@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.growth.plan import SOURCES, Option, growth_plan, read_coefficients
+from agent.growth import plan
+from agent.growth.plan import SOURCES, Option, growth_plan, known_coefficients, read_coefficients
 
 FIGURES = {
     "sources_right": 0.5,
@@ -96,5 +97,13 @@ def test_a_damaged_result_and_an_empty_plan_are_mistakes(tmp_path: Path) -> None
 
 def test_the_figures_that_are_in_the_repository_are_found() -> None:
     """Except those of benchmarks that have not run yet."""
-    missing = {each.name for each in read_coefficients() if each.value is None}
+    missing = {each.name for each in known_coefficients() if each.value is None}
     assert missing <= {"taught_many_right"}
+
+
+def test_an_installed_package_reckons_with_the_figures_that_ship(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloned = known_coefficients()
+    monkeypatch.setattr(plan, "RESULTS", tmp_path / "absent")
+    assert known_coefficients() == cloned, "run `make docs`"
