@@ -147,10 +147,10 @@ def page(known: Coefficients, watts: float, seconds: float) -> Result:
         tables=(
             Table(
                 title="Minutes by questions",
-                text="The small base is SmolLM2-135M, the large one Gemma 3 270M. Each question has a passage of"
-                " its own. Sources are read, with facts and vectors; teaching"
-                " trains and gates lessons on the small base; growing teaches them again on the large one;"
-                " starting large teaches them there alone.",
+                text="The small base is SmolLM2-135M, the large one Gemma 3 270M. Each question has a passage"
+                " of its own. Sources are read, with facts and vectors; teaching trains and gates lessons on"
+                " the small base; growing teaches them again on the large one; starting large teaches them"
+                " there alone.",
                 head=("questions", "sources", "teach", "grow", "start large", "kWh of growing"),
                 rows=rows(
                     [

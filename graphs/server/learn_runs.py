@@ -16,6 +16,7 @@ from graphs.server.executor import Executor
 from graphs.server.learn_spec import GRAPH, LearnInput, LearnPlan, LearnSpec, record_plan, run_spec
 from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import CommandSpec, RunRequest, RunSpec
+from graphs.server.snapshots import unfinished_steps
 from graphs.state import Event, Runtime
 from memory.errors import AlreadyExists, QuotaReached, UnknownRun
 from memory.records.approvals import ApprovalRecord
@@ -160,10 +161,9 @@ class LearnRuns:
         active = await self._executor.runs.unfinished(run_id)
         record = await self._runtime.database.run(run_id)
         snapshot = await self._graph.aget_state(thread_config(run_id))
-        status = LearnStatus(
-            status="ended", next=snapshot.next, lessons=lessons.count_promoted(snapshot.values)
-        )
-        if active or (record.outcome is None and not snapshot.next):
+        unfinished = unfinished_steps(snapshot)
+        status = LearnStatus(status="ended", next=unfinished, lessons=lessons.count_promoted(snapshot.values))
+        if active or (record.outcome is None and not unfinished):
             return status.model_copy(update={"status": "running"})
         if record.outcome is None and snapshot.interrupts:
             return status.model_copy(update={"status": "waiting", "asks": snapshot.interrupts[0].value})

@@ -15,6 +15,7 @@ from graphs.server import recovery
 from graphs.server.event_log import EventLog
 from graphs.server.graph_spec import FailureKind, GraphSpec
 from graphs.server.run_spec import Nodes, RunRequest, graph_config, graph_input
+from graphs.server.snapshots import unfinished_steps
 from graphs.server.stream_modes import stream
 from graphs.state import Runtime
 from memory.errors import StorageError
@@ -133,7 +134,7 @@ class RunAttempt:
             begun = (snapshot.metadata or {}).get("run_id") == run.run_id
             if begun:
                 await self._append_missed_events()
-            if begun and set(snapshot.next) <= _node_names(request.interrupt_before, graph_spec):
+            if begun and set(unfinished_steps(snapshot)) <= _node_names(request.interrupt_before, graph_spec):
                 return  # an earlier attempt reached the end, or the node to stop at, but did not record it
             if request.command is not None and request.command.answers and not (begun or snapshot.interrupts):
                 raise ValueError("nothing to resume: the thread is not waiting at an interrupt")

@@ -6,6 +6,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send, StateSnapshot
 
 from graphs.server.graph_spec import GraphSpec
+from graphs.server.snapshots import unfinished_steps
 from graphs.server.stream_modes import streams_messages
 from memory.records.base import Record
 from memory.server.keys import LOCAL_OPERATOR
@@ -126,7 +127,9 @@ async def graph_input(
     assert snapshot is not None, "a request without input continues from a snapshot"
     command = request.command
     changes: Json = {}
-    if snapshot.values and (snapshot.next or command is not None):  # a jump continues an ended thread too
+    if snapshot.values and (
+        unfinished_steps(snapshot) or command is not None
+    ):  # a jump continues an ended thread too
         changes = await graph_spec.update_on_resume(run.thread_id, snapshot.values, asked_by=run.asked_by)
     if command is None:
         return Command(update=changes) if changes else None

@@ -6,6 +6,7 @@ from typing import Any
 from langgraph.types import StateSnapshot
 from pydantic_core import to_json
 
+from graphs.server.snapshots import unfinished_steps
 from memory.server.threads import Json, ThreadOutcome
 
 
@@ -24,7 +25,7 @@ def thread_outcome(snapshot: StateSnapshot, error: Json | None = None) -> Thread
     return ThreadOutcome(
         values=plain(snapshot.values) if snapshot.values else None,
         interrupts={task.id: plain(task.interrupts) for task in snapshot.tasks if task.interrupts},
-        unfinished=bool(snapshot.next),
+        unfinished=bool(unfinished_steps(snapshot)),
         error=error,
     )
 

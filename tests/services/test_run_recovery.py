@@ -1,9 +1,11 @@
 """A run is its row, its event log and a process lease: what a dead process leaves, another one takes over."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +105,37 @@ async def test_a_run_of_a_dead_process_is_taken_over_as_another_attempt(
         ended = await executor.wait(run.run_id)
     assert ended is not None
     assert (ended.status, ended.attempt, ended.worker) == ("success", 2, None)
+
+
+@pytest.mark.parametrize("steps", range(1, 6))
+async def test_a_run_goes_on_also_from_between_the_end_of_a_step_and_its_checkpoint(
+    opened: Open, database: Database, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """What the step returned is stored then, but the next step is not named anywhere."""
+    runs = ThreadRuns(database)
+    run = await queued(runs)
+    async with opened() as executor:
+        ended = asyncio.Event()
+        store = executor.saver.aput
+        calls = 0
+
+        async def die(*arguments: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls <= steps:
+                return await store(*arguments)
+            await asyncio.sleep(0.05)
+            ended.set()
+            return await asyncio.Event().wait()
+
+        monkeypatch.setattr(executor.saver, "aput", die)
+        await asyncio.wait_for(ended.wait(), 30)
+    async with opened() as executor:
+        finished = await executor.wait(run.run_id)
+        assert finished is not None
+        values = await executor.outcome(finished)
+    assert (finished.status, finished.attempt) == ("success", 2)
+    assert [message["type"] for message in values["messages"]] == ["human", "ai"]
 
 
 async def test_a_run_that_was_never_begun_is_begun(opened: Open, database: Database) -> None:
