@@ -13,13 +13,20 @@ import aiosqlite
 import ormsgpack
 import psycopg
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_id,
+)
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg_pool import AsyncConnectionPool
 
 from memory.checkpoints import message_chains as chains
+from memory.checkpoints.checkpoint_ids import follow
 from memory.checkpoints.message_chains import ChainedSaver, Statement
 from memory.database.raw_errors import translates_errors
 
@@ -58,6 +65,18 @@ class _ExtendedSaver(ChainedSaver):
     """SQL condition for such a column to hold some bytes."""
     RUN_ID: ClassVar[str]
     """SQL expression for the run id in a checkpoint's metadata."""
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """See the base class. Whatever is written after it becomes the thread's latest state."""
+        found = await super().aget_tuple(config)
+        if found is not None:
+            latest = found.checkpoint["id"]
+            if get_checkpoint_id(config) is not None:
+                query = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ?"
+                place = config["configurable"]
+                ((latest,),) = await self._rows(query, (place["thread_id"], place.get("checkpoint_ns", "")))
+            follow(latest)
+        return found
 
     async def acopy_thread(
         self, source_thread_id: str, target_thread_id: str, *, until: str | None = None
