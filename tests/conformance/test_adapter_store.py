@@ -8,7 +8,7 @@ import pytest
 
 from memory.adapters.store import AdapterStore, BucketStore, FolderStore
 from memory.errors import CorruptRecord, StoreUnavailable
-from tests.support.storage import BUCKET, SECRET, refuse_everybody, storage
+from tests.support.storage import BUCKET, SECRET, check_credentials, storage
 
 __all__ = ["storage"]
 
@@ -69,7 +69,7 @@ def test_only_the_files_that_are_needed_are_fetched_and_only_once(storage: str, 
     api = bucket(tmp_path / "api", storage)
     assert [path.name for path in api.fetch(NAME, (CONFIG,)).iterdir()] == [CONFIG]
     api.fetch(NAME, tuple(CONTENT))
-    refuse_everybody(storage)
+    check_credentials(storage)
     assert (api.fetch(NAME, tuple(CONTENT)) / WEIGHTS).read_bytes() == CONTENT[WEIGHTS]
 
 
@@ -108,7 +108,7 @@ def test_a_storage_that_refuses_is_named_without_the_secret(storage: str, tmp_pa
     elsewhere = BucketStore("s3://elsewhere/home", tmp_path / "worker", endpoint=storage)
     with pytest.raises(StoreUnavailable, match=r"NO_SUCH_BUCKET.*NIGHTSCHOOL_ADAPTERS_URL"):
         elsewhere.publish(NAME, (WEIGHTS,))
-    refuse_everybody(storage)
+    check_credentials(storage)
     for use in (
         lambda: worker.publish(NAME, (WEIGHTS,)),
         lambda: bucket(tmp_path / "api", storage).fetch(NAME, (WEIGHTS,)),

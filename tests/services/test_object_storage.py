@@ -6,6 +6,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from agent.engines.adapter_files import digest_of_files
 from agent.engines.scripted import Line, ScriptedEngine
@@ -21,9 +22,10 @@ from memory.records.access import EVERYTHING
 from memory.records.adapters import Adapter
 from memory.signatures import FOLDER as KEYS
 from memory.signatures import SigningKeys
+from tests.contracts.test_imports import ROOT
 from tests.support.adapters import adapter
 from tests.support.documents import passage
-from tests.support.storage import BUCKET, SECRET, refuse_everybody, storage
+from tests.support.storage import BUCKET, SECRET, check_credentials, storage
 
 __all__ = ["storage"]
 pytestmark = pytest.mark.services
@@ -54,7 +56,7 @@ async def test_two_writers_of_the_same_passages_leave_one_of_each(storage: str) 
 async def test_a_wrong_credential_or_bucket_is_named_without_the_secret(storage: str) -> None:
     with pytest.raises(StoreUnavailable, match=r"NoSuchBucket.*NIGHTSCHOOL_LIBRARY_URL"):
         await LanceEpisodicMemory.open("s3://elsewhere/home", HashingEmbedder())
-    await asyncio.to_thread(refuse_everybody, storage)
+    await asyncio.to_thread(check_credentials, storage)
     with pytest.raises(StoreUnavailable, match=r"InvalidAccessKeyId.*AWS_") as raised:
         await LanceEpisodicMemory.open(FOLDER, HashingEmbedder())
     assert SECRET not in str(raised.value)
@@ -155,7 +157,41 @@ def test_an_adapter_whose_upload_failed_is_in_no_registry(
     registries: tuple[MlflowAdapterRegistry, MlflowAdapterRegistry], storage: str, tmp_path: Path
 ) -> None:
     worker, api = registries
-    refuse_everybody(storage)
+    check_credentials(storage)
     with pytest.raises(StoreUnavailable, match="NIGHTSCHOOL_ADAPTERS_URL"):
         trained(worker, tmp_path)
     assert api.list() == ()
+
+
+def test_the_worker_of_compose_reads_and_writes_adapters_and_no_documents(
+    storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the policy that MinIO's user of the worker has."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    iam, s3 = (boto3.client(name, endpoint_url=storage) for name in ("iam", "s3"))
+    s3.create_bucket(Bucket="adapters")
+    s3.put_object(Bucket=BUCKET, Key="library/passages", Body=b"a document")
+    iam.create_user(UserName="worker")
+    policy = (ROOT / "deploy" / "minio-worker.json").read_text()
+    iam.put_user_policy(UserName="worker", PolicyName="worker", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="worker")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    check_credentials(storage)
+    made = adapter()
+    (tmp_path / "worker" / made.name).mkdir(parents=True)
+    (tmp_path / "worker" / made.name / RECORD).write_text("{}")
+    worker, other = (
+        BucketStore("s3://adapters/home", tmp_path / name, endpoint=storage) for name in ("worker", "other")
+    )
+    worker.publish(made.name, (RECORD,))
+    assert [path.name for path in other.fetch(made.name, (RECORD, SIGNATURE)).iterdir()] == [RECORD]
+    as_worker = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"]).client("s3", endpoint_url=storage)
+    for refused in (
+        lambda: as_worker.get_object(Bucket=BUCKET, Key="library/passages"),
+        lambda: as_worker.put_object(Bucket=BUCKET, Key="library/passages", Body=b""),
+        lambda: as_worker.list_objects_v2(Bucket=BUCKET),
+        lambda: as_worker.delete_object(Bucket="adapters", Key=f"home/{made.name}/{RECORD}"),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            refused()

@@ -32,6 +32,6 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
-def refuse_everybody(url: str) -> None:
-    """The storage knows nobody's credentials from now on."""
+def check_credentials(url: str) -> None:
+    """From now on the storage checks credentials. It knows none but those that were made by its IAM."""
     httpx.post(f"{url}/moto-api/reset-auth", json=0)
