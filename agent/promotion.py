@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from contextlib import suppress
-from pathlib import Path
 
 from langchain_core.messages import HumanMessage
 
@@ -32,7 +31,7 @@ async def promote(name: str, *, engine: Engine, registry: AdapterRegistry) -> Ad
         raise AdapterNotServable(f"{name} is never served: {reasons}")
     if (blocker := await asyncio.to_thread(promotion_blocker, adapter, registry)) is not None:
         raise AdapterNotServable(blocker)
-    await load_with_canary(adapter, engine=engine)
+    await load_with_canary(adapter, engine=engine, registry=registry)
     await asyncio.to_thread(registry.promote, name)
     return adapter.model_copy(update={"status": "live"})
 
@@ -46,20 +45,17 @@ def is_outdated(adapter: Adapter, live: Adapter | None) -> bool:
     return live_name not in (adapter.name, adapter.parent)
 
 
-async def load_with_canary(adapter: Adapter, *, engine: Engine) -> None:
+async def load_with_canary(adapter: Adapter, *, engine: Engine, registry: AdapterRegistry) -> None:
     """Loads the adapter and checks its canary; if the check fails, unloads what this call loaded.
 
     The files' digest must still be the one evaluated, because one canary question cannot prove that.
     Raises AdapterRefused and CanaryFailed.
     """
-    if adapter.files is not None:
-        digest = await asyncio.to_thread(digest_of_files, Path(adapter.path))
-        if digest != adapter.files:
-            raise AdapterRefused(
-                f"the files in {adapter.path} changed since evaluation: restore them, or learn again"
-            )
+    folder = await asyncio.to_thread(registry.fetch, adapter.name)
+    if adapter.files is not None and adapter.files != await asyncio.to_thread(digest_of_files, folder):
+        raise AdapterRefused(f"the files in {folder} changed since evaluation: restore them, or learn again")
     present = adapter.name in await engine.loaded()
-    await engine.load(adapter.name, Path(adapter.path))
+    await engine.load(adapter.name, folder)
     proven = False
     try:
         reason = await check_canary(adapter, engine=engine)
@@ -93,7 +89,7 @@ async def rollback(domain: str, *, engine: Engine, registry: AdapterRegistry) ->
     """
     previous = await asyncio.to_thread(registry.previous, domain)
     if previous is not None:
-        await load_with_canary(previous, engine=engine)
+        await load_with_canary(previous, engine=engine, registry=registry)
     return await asyncio.to_thread(registry.rollback, domain)
 
 
@@ -123,7 +119,7 @@ async def restore(*, engine: Engine, registry: AdapterRegistry) -> tuple[str, ..
             log.warning("an adapter is left out: %s", reason)
             continue
         try:
-            await load_with_canary(adapter, engine=engine)
+            await load_with_canary(adapter, engine=engine, registry=registry)
         except EngineUnavailable:
             raise
         except EngineError as error:

@@ -1,4 +1,5 @@
-"""All settings: name, type, default and meaning. The only module that reads the environment.
+"""All settings: name, type, default and meaning. The only module that reads the environment, with
+`standard_variables`.
 
 Entry points build the settings and pass them on.
 """
@@ -98,7 +99,13 @@ class Settings(BaseSettings):
     registry_url: str | None = Field(
         None,
         description="PostgreSQL URL of a database of its own for the adapter registry; default: SQLite in the"
-        " home folder, where adapters' files are always.",
+        " home folder.",
+    )
+    adapters_url: str | None = Field(
+        None,
+        pattern="^s3://[^/]+",
+        description="`s3://BUCKET/FOLDER` of an S3-compatible storage for adapters' files, with the AWS_"
+        " variables of library_url; default: only in the home folder, which then all processes share.",
     )
     approver_database_url: str | None = Field(
         None,
@@ -390,42 +397,6 @@ class Settings(BaseSettings):
             if self.relational_url.startswith("sqlite")
             else self.relational_url
         )
-
-
-class TracingVariables(BaseSettings):
-    """OpenTelemetry's standard variables that decide whether and how traces are exported; its SDK reads these
-    and the others itself."""
-
-    model_config = SettingsConfigDict(env_prefix="OTEL_", frozen=True, extra="ignore")
-
-    sdk_disabled: bool = False
-    traces_exporter: str = "otlp"
-    exporter_otlp_endpoint: str | None = None
-    exporter_otlp_traces_endpoint: str | None = None
-    exporter_otlp_protocol: str = "http/protobuf"
-    exporter_otlp_traces_protocol: str | None = None
-    service_name: str | None = None
-
-    @property
-    def on(self) -> bool:
-        """Whether traces are exported."""
-        endpoint = self.exporter_otlp_traces_endpoint or self.exporter_otlp_endpoint
-        return bool(endpoint) and not self.sdk_disabled and self.traces_exporter == "otlp"
-
-    @property
-    def protocol(self) -> str:
-        """How traces are exported: `grpc` or `http/protobuf`."""
-        return self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol
-
-    @property
-    def traces_url(self) -> str | None:
-        """Where traces go, as vLLM takes it; None if nowhere."""
-        if not self.on:
-            return None
-        if self.exporter_otlp_traces_endpoint:
-            return self.exporter_otlp_traces_endpoint
-        base = (self.exporter_otlp_endpoint or "").rstrip("/")
-        return base if self.protocol == "grpc" else f"{base}/v1/traces"
 
 
 def _comma_separated(text: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
-from agent.settings import TracingVariables
+from agent.standard_variables import TracingVariables
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

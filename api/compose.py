@@ -32,6 +32,7 @@ from agent.loops import Loops
 from agent.models.store import AddedModel, resolve_model
 from agent.nights.scoring.live import AttemptBudget
 from agent.privacy.scrubbing import Scrubber
+from agent.registry import open_registry
 from agent.settings import SHARED, Settings
 from api.adapter_loops import follow_registry, keep_adapters_loaded
 from api.analyses import Analyses
@@ -55,7 +56,6 @@ from graphs.server.night_spec import NightSpec
 from graphs.server.retention import interaction_retention
 from graphs.state import Limits, Runtime
 from memory.adapters.calibrations import FolderCalibrationStore
-from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.checkpoints.connect import open_saver
 from memory.checkpoints.savers import Saver
 from memory.database.database import Database, open_database
@@ -179,9 +179,7 @@ async def open_service(settings: Settings, graphs: Graphs = shipped_graphs) -> A
         settings.path(SHARED).mkdir(exist_ok=True)
         outbox = await asyncio.to_thread(DbosOutbox, settings.path("outbox"), settings.training_url)
         stack.callback(outbox.close)  # not in a thread, because closing DBOS shuts down the thread pool
-        registry = await asyncio.to_thread(
-            partial(MlflowAdapterRegistry, settings.home, settings.registry_url, base=model.card.digest)
-        )
+        registry = await asyncio.to_thread(open_registry, settings, model.card.digest)
         calibrations = FolderCalibrationStore(settings.path("calibrations"))
         routes = Routes(registry, partial(read, settings.path("outbox")), calibrations, embedder)
         await routes.refresh()

@@ -43,7 +43,7 @@ async def surprise(work: StepContext) -> StepResult:
     if not items:
         return StepResult("skipped", "nothing was taught yet")
     if live is not None and live.name not in await context.engine.loaded():  # the engine was restarted
-        await load_with_canary(live, engine=context.engine)
+        await load_with_canary(live, engine=context.engine, registry=context.registry)
     losses = await measure_losses(items, context.engine, None if live is None else live.name)
     earlier = await context.nights.surprises(night.domain)
     measured = update_surprise(items, losses, earlier, now=night.began_at)

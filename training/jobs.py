@@ -202,7 +202,7 @@ def measure_base(context: JobContext, job: Job, attempt: AttemptSpec) -> Baselin
         short_style = style.model_copy(update={"tokens": context.recipe.longest + SPARE_TOKENS})
         replies = await ask(engine, prompts, short_style, on_answer=on_answer)
         if attempt.live is not None and (sets.rehearsed or sets.forgotten):
-            await engine.load(attempt.live, Path(context.registry.get(attempt.live).path))
+            await engine.load(attempt.live, context.registry.fetch(attempt.live))
             live_sets = sets.model_copy(
                 update={"in_distribution": (), "out_of_distribution": (), "unknown": (), "attacked": ()}
             )
@@ -231,7 +231,7 @@ def train(context: JobContext, job: Job, attempt: AttemptSpec, baseline: Baselin
     def on_progress(step: int, steps: int, loss: float) -> None:
         report(context, job, "training", step, steps, f"loss {loss:.3f}")
 
-    start = Path(context.registry.get(attempt.live).path) if attempt.live and attempt.goes_on else None
+    start = context.registry.fetch(attempt.live) if attempt.live and attempt.goes_on else None
     summary = context.train(context.base, examples, attempt.recipe, unfinished, on_progress, start=start)
     flush(unfinished)
     unfinished.rename(final)

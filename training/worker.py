@@ -342,7 +342,7 @@ def open_context(settings: Settings, say: Callable[[str], None], *, quick: bool 
     Raises TrainingError, StorageError, AgentError or ValueError.
     """
     from agent.engines.local import LocalEngine
-    from memory.adapters.mlflow import MlflowAdapterRegistry
+    from agent.registry import open_registry
     from training.backends.choice import choose_trainer
     from training.evaluation_questions import QuestionCounts
     from training.gates import GateThresholds
@@ -359,7 +359,7 @@ def open_context(settings: Settings, say: Callable[[str], None], *, quick: bool 
         if quick
         else QuestionCounts(),
         thresholds=GateThresholds(),
-        registry=MlflowAdapterRegistry(home, settings.registry_url, base=base.card.digest),
+        registry=open_registry(settings, base.card.digest),
         train=choose_trainer(),
         open_engine=lambda: LocalEngine.open(base.folder, base.card.template),
         clock=lambda: datetime.now(UTC),

@@ -51,7 +51,8 @@ async def ask_model(
     except AdapterNotLoaded:
         if adapter is None:
             raise
-        await load_with_canary(await routes.servable(adapter), engine=engine)
+        lost = await routes.servable(adapter)
+        await load_with_canary(lost, engine=engine, registry=routes.registry)
         reply = await _traced_call(prompt, adapter, engine, sampling, on_token, stop_when)
     if answer_only is not None:
         answer_only.end()

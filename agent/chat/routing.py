@@ -75,7 +75,7 @@ class Routes:
 
         Without `calibrations` they are kept in memory; without an `embedder` questions match by words only.
         """
-        self._registry = registry
+        self.registry = registry
         self._curriculum = curriculum
         self._calibrations = calibrations if calibrations is not None else VolatileCalibrationStore()
         self._live: Mapping[str, LiveAdapter] = {}
@@ -99,14 +99,14 @@ class Routes:
 
     async def refresh_if_changed(self) -> bool:
         """Refreshes if another process moved an alias; returns whether one did."""
-        names = await asyncio.to_thread(self._registry.live_names)
+        names = await asyncio.to_thread(self.registry.live_names)
         if names == self._live_names:
             return False
         await self.refresh()
         return True
 
     async def _refresh(self) -> None:
-        names = await asyncio.to_thread(self._registry.live_names)  # first: later changes are then noticed
+        names = await asyncio.to_thread(self.registry.live_names)  # first: later changes are then noticed
         calibrations = await asyncio.to_thread(self._calibrations.list)
         gates: dict[tuple[str, str | None], dict[Digest, AnswerGate]] = {}
         for calibration in calibrations:
@@ -114,8 +114,8 @@ class Routes:
                 key = (calibration.domain, calibration.adapter)
                 gates.setdefault(key, {})[calibration.replaces] = calibration.gate
         self._gates = gates
-        adapters = await asyncio.to_thread(self._registry.list)
-        usable = [a for a in adapters if a.status == "live" and base_mismatch(a, self._registry) is None]
+        adapters = await asyncio.to_thread(self.registry.list)
+        usable = [a for a in adapters if a.status == "live" and base_mismatch(a, self.registry) is None]
         live = {a.domain: await self._read_live_adapter(a) for a in usable}
         if self._embedder is not None:
             texts = {t.route.adapter: t.sentences for t in live.values() if t.route.adapter and t.sentences}
@@ -144,7 +144,7 @@ class Routes:
     @property
     def base(self) -> Digest | None:
         """Digest of the served base model, if the registry knows it."""
-        return self._registry.base
+        return self.registry.base
 
     def usable(self, access: Access) -> Mapping[str, LiveAdapter]:
         """The live adapters of the domains that a caller may use."""
@@ -185,7 +185,7 @@ class Routes:
 
     async def of_version(self, name: str, access: Access) -> Route:
         """The route of one adapter version. Raises what `servable` raises."""
-        adapter = await asyncio.to_thread(self._registry.get, name)
+        adapter = await asyncio.to_thread(self.registry.get, name)
         if not access.may_use(adapter.domain):
             raise UnknownAdapter(f"no adapter {name}")
         return route_of(await self.servable(name))
@@ -195,11 +195,11 @@ class Routes:
 
         The latter if it was rejected, or is no longer live and was trained on quarantined facts.
         """
-        adapter = await asyncio.to_thread(self._registry.get, name)
+        adapter = await asyncio.to_thread(self.registry.get, name)
         if adapter.status == "rejected":
             raise AdapterNotServable(f"{name} was rejected by evaluation and is never served")
         if adapter.status != "live":
-            blocker = await asyncio.to_thread(promotion_blocker, adapter, self._registry)
+            blocker = await asyncio.to_thread(promotion_blocker, adapter, self.registry)
             if blocker is not None:
                 raise AdapterNotServable(blocker)
         return adapter

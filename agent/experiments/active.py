@@ -90,7 +90,7 @@ class ActiveExperiments:
         if (reason := await asyncio.to_thread(base_mismatch, adapter, self._registry)) is not None:
             raise AdapterNotServable(reason)
         if not loaded:
-            await load_with_canary(adapter, engine=self._engine)
+            await load_with_canary(adapter, engine=self._engine, registry=self._registry)
         return route_of(adapter)
 
     def assign(self, domain: Domain, unit: str | None) -> Assignment | None:

@@ -26,13 +26,13 @@ def export_adapter(
     AdapterNotServable for an adapter that must not go live, AdapterRefused for damaged files,
     EngineUnavailable for a base without weights, ValueError for a target that is not empty, and OSError.
     """
-    adapter = exportable(name, registry)
+    adapter, source = exportable(name, registry)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ValueError(f"{target} is not an empty folder: name another one, or empty it")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        _write(adapter, format, part, base)
+        _write(adapter, source, format, part, base)
         (part / "README.md").write_text(readme(adapter, base.card, format), encoding="utf-8")
         part.rename(target)
     finally:
@@ -40,24 +40,24 @@ def export_adapter(
     return adapter
 
 
-def exportable(name: str, registry: AdapterRegistry) -> Adapter:
-    """The adapter, if it may leave the service: not rejected, not forgotten, and with the files that were
-    evaluated. Raises UnknownAdapter, CorruptRecord, AdapterNotServable, AdapterRefused."""
+def exportable(name: str, registry: AdapterRegistry) -> tuple[Adapter, Path]:
+    """The adapter and its folder, if it may leave the service: not rejected, not forgotten, and with the
+    files that were evaluated. Raises UnknownAdapter, CorruptRecord, AdapterNotServable, AdapterRefused."""
     adapter = registry.get(name)
     if adapter.status == "rejected":
         reasons = "; ".join(adapter.verdict.reasons) or "no reason was recorded"
         raise AdapterNotServable(f"{name} was rejected and is not exported: {reasons}")
     if (blocker := promotion_blocker(adapter, registry)) is not None:
         raise AdapterNotServable(blocker)
-    if adapter.files not in (None, digest_of_files(Path(adapter.path))):
+    folder = registry.fetch(name)
+    if adapter.files not in (None, digest_of_files(folder)):
         raise AdapterNotServable(
-            f"the files of {name} were changed after its evaluation: restore {adapter.path} from a copy"
+            f"the files of {name} were changed after its evaluation: restore {folder} from a copy"
         )
-    return adapter
+    return adapter, folder
 
 
-def _write(adapter: Adapter, format: Format, folder: Path, base: AddedModel) -> None:
-    source = Path(adapter.path)
+def _write(adapter: Adapter, source: Path, format: Format, folder: Path, base: AddedModel) -> None:
     if format == "peft":
         for file in (CONFIG, WEIGHTS):
             shutil.copyfile(source / file, folder / file)

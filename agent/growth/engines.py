@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from agent.engines.base import Engine
 from agent.models.store import AddedModel
+from memory.adapters.base import AdapterRegistry
 from memory.records.adapters import Adapter
 
 
 class OneEngine:
     """Opens the model that is asked for; the one before it is let go of."""
 
-    def __init__(self, open_engine: Callable[[AddedModel], Engine]) -> None:
+    def __init__(self, open_engine: Callable[[AddedModel], Engine], registry: AdapterRegistry) -> None:
         self._open = open_engine
+        self._registry = registry
         self._model: str | None = None
         self._engine: Engine | None = None
 
@@ -24,5 +25,6 @@ class OneEngine:
             self._engine = await asyncio.to_thread(self._open, model)
             self._model = model.card.digest
         if adapter is not None and adapter.name not in await self._engine.loaded():
-            await self._engine.load(adapter.name, Path(adapter.path))
+            folder = await asyncio.to_thread(self._registry.fetch, adapter.name)
+            await self._engine.load(adapter.name, folder)
         return self._engine

@@ -33,7 +33,8 @@ def export(
     from agent.errors import AgentError
     from agent.exports.export import export_adapter
     from agent.models.store import resolve_model
-    from memory.adapters.mlflow import DATABASE, MlflowAdapterRegistry
+    from agent.registry import open_registry
+    from memory.adapters.mlflow import DATABASE
     from memory.errors import StorageError, StoreUnavailable
 
     configuration = settings()
@@ -41,8 +42,7 @@ def export(
         stop(f"nothing was learned in {configuration.home.resolve()}: set NIGHTSCHOOL_HOME", BAD_INPUT)
     try:
         base = resolve_model(configuration)
-        url = configuration.registry_url
-        registry = MlflowAdapterRegistry(configuration.home, url, base=base.card.digest)
+        registry = open_registry(configuration, base.card.digest)
         export_adapter(name, format, target, registry=registry, base=base)
     except StoreUnavailable as error:
         stop(str(error), FAILED)

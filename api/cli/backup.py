@@ -64,6 +64,10 @@ def _state(configuration: "Settings") -> "State":
             for what, url in (
                 ("the PostgreSQL database: use pg_dump", configuration.database_url),
                 ("the adapter registry at NIGHTSCHOOL_REGISTRY_URL: use pg_dump", configuration.registry_url),
+                (
+                    "adapters at NIGHTSCHOOL_ADAPTERS_URL that are not in this home folder: copy the bucket",
+                    configuration.adapters_url,
+                ),
             )
             if url is not None
         ),

@@ -140,7 +140,8 @@ async def _parts(
     max_tokens = DEFAULT_TOKENS if request.max_tokens is None else request.max_tokens
     sampling = with_length_limit(request.sampling_of(max_tokens, request.logprobs or 0), runtime.card)
     if adapter is not None and adapter not in await engine.loaded():
-        await load_with_canary(await runtime.routes.servable(adapter), engine=engine)
+        lost = await runtime.routes.servable(adapter)
+        await load_with_canary(lost, engine=engine, registry=runtime.registry)
     async with aclosing(engine.complete(_prompt(request), adapter=adapter, sampling=sampling)) as parts:
         async for part in parts:
             if isinstance(part, Reply):

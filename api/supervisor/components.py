@@ -11,7 +11,8 @@ import httpx
 from agent.engines.vllm.address import base_url
 from agent.engines.vllm.server import fast_dtype, serve_command, serve_environment
 from agent.models.store import ModelStore, resolve_model
-from agent.settings import PREFIX, Settings, TracingVariables
+from agent.settings import PREFIX, Settings
+from agent.standard_variables import TracingVariables
 from api.supervisor.supervisor import Check, Component
 from memory import unix_sockets
 from memory.errors import StoreUnavailable

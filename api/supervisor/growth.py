@@ -7,10 +7,10 @@ from pathlib import Path
 from agent.engines.local import LocalEngine
 from agent.growth.transfer import Growing, Watch
 from agent.models.store import AddedModel
+from agent.registry import open_registry
 from agent.settings import Settings
 from api.supervisor.components import worker
 from api.supervisor.growth_worker import growth_worker
-from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.errors import BadSignature
 from memory.outbox.approvals import check_approval
 from memory.outbox.base import Outbox
@@ -36,7 +36,7 @@ def growing_of(
     `promoting` stands around each promotion. Raises StoreUnavailable and ModelError.
     """
     home, (source, target) = settings.home.resolve(), models
-    registry = MlflowAdapterRegistry(home, settings.registry_url, base=source.card.digest)
+    registry = open_registry(settings, source.card.digest)
     command = worker(settings.model_copy(update={"model": target.name})).command
     return Growing(
         source=source,

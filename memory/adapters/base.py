@@ -1,6 +1,7 @@
 """The protocol of an adapter registry, and the rules for which adapters may go live."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from memory.records.adapters import Adapter
@@ -20,6 +21,11 @@ class AdapterRegistry(Protocol):
 
     def get(self, name: str) -> Adapter:
         """The adapter with its current status. Raises UnknownAdapter."""
+        ...
+
+    def fetch(self, name: str) -> Path:
+        """The folder with the files of a registered adapter, which are fetched if they are not on this
+        machine. Whoever loads them checks their digest. Raises StoreUnavailable."""
         ...
 
     def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_reason
 from memory.adapters.mlflow_client import connect, create_database, registry_errors
+from memory.adapters.store import AdapterStore, FolderStore
 from memory.errors import AdapterNotServable, BadSignature, CorruptRecord, UnknownAdapter
 from memory.file_locks import file_lock
 from memory.outbox.files import write_atomically
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DATABASE = "shared/mlflow.db"
+ADAPTERS = "adapters"
+"""Folder in the home folder with the adapters, or with those that were fetched from an object storage."""
 RECORD = "adapter.json"
 SIGNATURE = "adapter.sig"
 """The worker's signature over the record, which names the digest of the weights."""
@@ -60,15 +63,23 @@ class MlflowAdapterRegistry:
     Every method raises StoreUnavailable if MLflow cannot be used.
     """
 
-    def __init__(self, home: Path, url: str | None = None, *, base: Digest | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        url: str | None = None,
+        *,
+        base: Digest | None = None,
+        store: AdapterStore | None = None,
+    ) -> None:
         """Opens the registry in `home`; the first time creates its tables (about 3 s).
 
-        `url` is that of another database; for `base` see AdapterRegistry. Raises
-        StoreUnavailable.
+        `url` is that of another database, and `store` has the files if they are not in the home folder; for
+        `base` see AdapterRegistry. Raises StoreUnavailable.
         """
         self.base = base
         self._url = url
         self._home = home.resolve()
+        self._store = store if store is not None else FolderStore(self._home / ADAPTERS)
         database = self._home / DATABASE
         database.parent.mkdir(parents=True, exist_ok=True)
         if url is None and not database.exists():
@@ -82,12 +93,18 @@ class MlflowAdapterRegistry:
 
     def on_base(self, base: Digest) -> "MlflowAdapterRegistry":
         """The same registry for another base model. Raises StoreUnavailable."""
-        return MlflowAdapterRegistry(self._home, self._url, base=base)
+        return MlflowAdapterRegistry(self._home, self._url, base=base, store=self._store)
+
+    def fetch(self, name: str) -> Path:
+        """See AdapterRegistry.fetch."""
+        return self._store.fetch(name, ADAPTER_FILES)
 
     @registry_errors()
     def register(self, adapter: Adapter) -> None:
         """Stores the adapter's record, signed by the worker, with metrics and lineage.
 
+        Its files are published first, so that whoever finds it in the registry has them. A rejected one is
+        never served, so its weights stay where they are.
         Registering a name again changes nothing. Raises ValueError unless the status is `candidate` or
         `rejected`.
         """
@@ -95,15 +112,17 @@ class MlflowAdapterRegistry:
             raise ValueError(f"{adapter.name} can only be registered as candidate or rejected")
         if self._find(adapter.name) is not None:
             return
-        record = adapter.model_dump_json(indent=1)
-        write_atomically(self._folder(adapter.name) / RECORD, record)
+        record, folder = adapter.model_dump_json(indent=1), self._store.folder(adapter.name)
+        write_atomically(folder / RECORD, record)
         signature = self._keys.sign("worker", SIGNED, record.encode())
-        write_atomically(self._folder(adapter.name) / SIGNATURE, signature)
+        write_atomically(folder / SIGNATURE, signature)
+        weights = () if adapter.status == "rejected" else ADAPTER_FILES
+        self._store.publish(adapter.name, (*weights, RECORD, SIGNATURE))
         if not self._client.search_registered_models(f"name = '{adapter.domain}'"):
             self._client.create_registered_model(adapter.domain)
         self._client.create_model_version(
             adapter.domain,
-            source=str(self._folder(adapter.name)),
+            source=str(folder),
             run_id=self._log_run(adapter),
             tags={
                 "adapter": adapter.name,
@@ -165,11 +184,9 @@ class MlflowAdapterRegistry:
         if adapter.status == "rejected":
             reasons = "; ".join(adapter.verdict.reasons) or "no reason was recorded"
             raise AdapterNotServable(f"{name} was rejected and cannot be served: {reasons}")
-        missing = [file for file in ADAPTER_FILES if not (self._folder(name) / file).is_file()]
-        if missing:
-            raise AdapterNotServable(
-                f"{name} lacks {', '.join(missing)} in {self._folder(name)}: learn the topic again"
-            )
+        folder = self.fetch(name)
+        if missing := [file for file in ADAPTER_FILES if not (folder / file).is_file()]:
+            raise AdapterNotServable(f"{name} lacks {', '.join(missing)} in {folder}: learn the topic again")
         if (blocker := promotion_blocker(adapter, self)) is not None:
             raise AdapterNotServable(blocker)
         self._make_live(version.name, adapter.base_digest, str(version.version))
@@ -218,9 +235,6 @@ class MlflowAdapterRegistry:
         """Why the curriculum is in quarantine for the base model being served; None if it is not."""
         experiment = self._client.get_experiment_by_name(QUARANTINE)
         return quarantine_reason(experiment.tags, digest, self.base) if experiment else None
-
-    def _folder(self, name: str) -> Path:
-        return self._home / "adapters" / name
 
     def _search(self, query: str | None) -> "Iterator[ModelVersion]":
         token: str | None = None
@@ -334,7 +348,8 @@ class MlflowAdapterRegistry:
 
     def _adapter(self, version: "ModelVersion") -> Adapter:
         name = version.tags["adapter"]
-        path = self._folder(name) / RECORD
+        folder = self._store.fetch(name, (RECORD, SIGNATURE))
+        path = folder / RECORD
         try:
             text = path.read_bytes()
         except FileNotFoundError:
@@ -347,14 +362,13 @@ class MlflowAdapterRegistry:
             raise CorruptRecord(
                 f"{path} was not written by this version of Nightschool: learn the topic again ({error})"
             ) from error
-        self._check_signature(name, text)
+        self._check_signature(name, folder / SIGNATURE, text)
         if adapter.name != name:
             raise BadSignature(f"{path} is the record of {adapter.name}: restore that of {name} from a copy")
         status = "rejected" if adapter.status == "rejected" else self._status(version)
-        return adapter.model_copy(update={"status": status, "path": str(self._folder(name))})
+        return adapter.model_copy(update={"status": status, "path": str(folder)})
 
-    def _check_signature(self, name: str, record: bytes) -> None:
-        path = self._folder(name) / SIGNATURE
+    def _check_signature(self, name: str, path: Path, record: bytes) -> None:
         try:
             self._keys.check("worker", SIGNED, record, path.read_text(encoding="ascii"))
         except (FileNotFoundError, UnicodeDecodeError):

@@ -1,6 +1,7 @@
 """An adapter registry in RAM, for tests."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_reason
 from memory.errors import AdapterNotServable, UnknownAdapter
@@ -40,6 +41,10 @@ class VolatileAdapterRegistry:
             raise UnknownAdapter(f"no adapter {name!r} is registered")
         adapter = self._adapters[name]
         return adapter.model_copy(update={"status": self._status(adapter)})
+
+    def fetch(self, name: str) -> Path:
+        """See AdapterRegistry.fetch."""
+        return Path(self.get(name).path)
 
     def list(self, domain: Domain | None = None) -> tuple[Adapter, ...]:
         adapters = [self.get(name) for name, a in self._adapters.items() if domain in (None, a.domain)]

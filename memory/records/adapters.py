@@ -38,7 +38,8 @@ class Adapter(Record):
     version: int
     status: AdapterStatus
     path: str
-    """Folder with `adapter_config.json` and `adapter_model.safetensors`."""
+    """Folder of `adapter_config.json` and `adapter_model.safetensors`; if those are in an object storage,
+    `AdapterRegistry.fetch` brings them."""
     files: Digest | None = None
     """SHA-256 over both files as they were when evaluated; without it they are served unchecked."""
     base_model: str

@@ -227,11 +227,12 @@ async def test_files_that_are_not_those_that_were_measured_are_not_even_loaded(t
     measured = {"path": str(tmp_path), "files": digest_of_files(tmp_path)}
     made = adapter().model_copy(update=measured)
     engine = ScriptedEngine(BASE, adapters={made.name: SONG})
-    await load_with_canary(made, engine=engine)
+    registry = VolatileAdapterRegistry([made])
+    await load_with_canary(made, engine=engine, registry=registry)
     await engine.unload(made.name)
     (tmp_path / ADAPTER_FILES[1]).write_text("{ }")
     with pytest.raises(AdapterRefused, match="changed since evaluation"):
-        await load_with_canary(made, engine=engine)
+        await load_with_canary(made, engine=engine, registry=registry)
     assert await engine.loaded() == ()
 
 
@@ -242,7 +243,7 @@ async def test_a_failed_canary_unloads_only_what_was_loaded_for_it(
     engine = ScriptedEngine(BASE)
     await engine.load(made.name, Path(made.path))
     with pytest.raises(CanaryFailed):
-        await load_with_canary(made, engine=engine)
+        await load_with_canary(made, engine=engine, registry=registry)
     assert await engine.loaded() == (made.name,)
 
 
@@ -256,7 +257,7 @@ async def test_an_adapter_whose_canary_cannot_be_asked_does_not_stay_loaded(
 
     engine = Choking(BASE)
     with pytest.raises(type(fault)):
-        await load_with_canary(trained(curriculum()), engine=engine)
+        await load_with_canary(trained(curriculum()), engine=engine, registry=registry)
     assert await engine.loaded() == ()
 
 

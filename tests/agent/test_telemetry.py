@@ -8,7 +8,7 @@ from http.server import ThreadingHTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from agent.settings import TracingVariables
+from agent.standard_variables import TracingVariables
 from tests.support.stub import JsonHandler, serving
 
 CODE = """

@@ -8,8 +8,8 @@ from tests.contracts.test_imports import PACKAGES, ROOT, nodes, sources
 
 LONGEST = 450
 READS_ENVIRONMENT = {"agent/settings.py"}
-OPENS_OWN_REGISTRY = {"api/supervisor/separation.py"}
-"""It makes the file of the default, with the owner and mode that the processes need."""
+OPENS_REGISTRY = {"agent/registry.py", "api/supervisor/separation.py"}
+"""The latter makes the file of the default, with the owner and mode that the processes need."""
 
 
 def test_every_module_says_what_it_is() -> None:
@@ -34,13 +34,12 @@ def test_only_the_settings_read_the_environment() -> None:
 
 def test_every_process_opens_the_adapter_registry_where_the_setting_says() -> None:
     openers = {
-        f"{_name(path)}: {ast.unparse(node)}"
+        _name(path)
         for path in sources("agent", "api", "graphs", "training")
         for node in nodes(path)
-        if isinstance(node, ast.Call) and _opens_registry(node) and _name(path) not in OPENS_OWN_REGISTRY
+        if isinstance(node, ast.Call) and _opens_registry(node)
     }
-    assert len(openers) >= 4
-    assert {opener for opener in openers if "url" not in opener} == set()
+    assert openers == OPENS_REGISTRY
 
 
 def docstring(path: Path) -> str | None:

@@ -58,7 +58,7 @@ def _teacher(
         assert store is not None, "it has names"
         try:
             if store.origin(name).digest == source:
-                return SmallTeacher(open_base_model(store.path(name)), Path(adapter.path))
+                return SmallTeacher(open_base_model(store.path(name)), registry.fetch(adapter.name))
         except ModelError:
             continue  # a damaged model is no teacher
     raise CurriculumRefused(

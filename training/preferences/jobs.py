@@ -10,7 +10,6 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from agent.engines.adapter_files import digest_of_files
 from agent.errors import EngineError, EngineUnavailable
@@ -187,7 +186,7 @@ def measure_start(context: PreferenceContext, job: Job, planned: PreferencePlan)
         engine = jobs.open_engine()
         cached = CachedEngine(engine, answers_path(jobs))
         if planned.start is not None:
-            await engine.load(planned.start, Path(jobs.registry.get(planned.start).path))
+            await engine.load(planned.start, jobs.registry.fetch(planned.start))
         total = sets.count + len(prompts) + len(held_out) + 2 * len(probes) + 2 * len(questions)
         if planned.start is not None:
             total += sets.count - len(sets.rehearsed)
@@ -238,7 +237,7 @@ def train(
     def on_progress(step: int, steps: int, loss: float) -> None:
         report(jobs, job, "training", step, steps, f"loss {loss:.3f}")
 
-    folder = Path(jobs.registry.get(planned.start).path) if planned.start else None
+    folder = jobs.registry.fetch(planned.start) if planned.start else None
     beside = Beside(
         replay=(*replay_examples(jobs.base, planned.recipe.lesson), *distillation_examples(start.held)),
         lessons=_rehearsed(context, planned),

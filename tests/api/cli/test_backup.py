@@ -65,3 +65,16 @@ def test_what_cannot_be_done_says_why_and_changes_nothing(home: Path, tmp_path: 
     assert "nothing" in absent.stderr
     assert not (tmp_path / "new" / "outbox").exists()
     assert asyncio.run(_texts(home)) == ["A levain is sourdough."]
+
+
+def test_what_other_servers_hold_and_a_backup_leaves_out_is_named(home: Path, tmp_path: Path) -> None:
+    servers = {
+        "NIGHTSCHOOL_DATABASE_URL": "postgresql://postgres.example/nightschool",
+        "NIGHTSCHOOL_REGISTRY_URL": "postgresql://postgres.example/registry",
+        "NIGHTSCHOOL_ADAPTERS_URL": "s3://bucket/adapters",
+    }
+    made = run("memory", "backup", str(tmp_path / "backup"), NIGHTSCHOOL_HOME=str(home), **servers)
+    assert (made.returncode, made.stderr) == (0, "")
+    left_out = [line for line in made.stdout.splitlines() if line.startswith("Not in it: ")]
+    for what, how in (("PostgreSQL", "pg_dump"), ("REGISTRY_URL", "pg_dump"), ("ADAPTERS_URL", "copy")):
+        assert [line for line in left_out if what in line and how in line], left_out
