@@ -1,6 +1,6 @@
 """The interaction log: every chat turn, on SQLite or PostgreSQL, written in groups."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,11 +42,16 @@ class InteractionLog:
             raise unknown(interaction_id)
         return found[0]
 
-    async def existing(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of the ids that a turn has; few enough for one query."""
-        query = select(INTERACTIONS.c.id).where(INTERACTIONS.c.id.in_(ids))
-        async with self._database.begin() as connection:
-            return frozenset((await connection.execute(query)).scalars())
+    async def of(self, ids: Iterable[str]) -> tuple[Interaction, ...]:
+        """The turns with these ids, in the order of the ids; those that are not kept are missing."""
+        wanted = sorted(set(ids))
+        found: tuple[Interaction, ...] = ()
+        for start in range(0, len(wanted), PAGE):
+            page = INTERACTIONS.c.id.in_(wanted[start : start + PAGE])
+            found += await self._interactions(
+                select(INTERACTIONS.c.body).where(page).order_by(INTERACTIONS.c.id)
+            )
+        return found
 
     async def list(
         self,
