@@ -8,8 +8,10 @@ from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 
 from memory.database.database import Database
 from memory.database.group_commit import GroupCommit
-from memory.database.tables import ANNOTATION_ITEMS, EXPOSURES, INTERACTIONS
+from memory.database.tables import EXPOSURES, INTERACTIONS
 from memory.errors import UnknownInteraction
+from memory.feedback.annotations import delete_items
+from memory.feedback.next_annotation import ITEMS
 from memory.records.interactions import ChatOutcome, Interaction
 
 PAGE = 500
@@ -109,9 +111,7 @@ class InteractionLog:
             page = PAGE if limit is None else min(PAGE, limit - count)
             async with self._database.begin() as connection:
                 ids = (await connection.execute(old.limit(page))).scalars().all()
-                await connection.execute(
-                    delete(ANNOTATION_ITEMS).where(ANNOTATION_ITEMS.c.interaction_id.in_(ids))
-                )
+                await delete_items(connection, ITEMS.interaction_id.in_(ids))
                 await connection.execute(delete(INTERACTIONS).where(INTERACTIONS.c.id.in_(ids)))
             count += len(ids)
             if len(ids) < page or count == limit:
