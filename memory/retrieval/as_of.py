@@ -66,10 +66,10 @@ async def retrieve_as_of(
                 scores=before.scores | {signal: round(hit.score, 4)},
             )
     best = sorted(found.values(), key=lambda hit: (-hit.score, hit.passage.id))[:limit]
-    past = await episodic.history.about(
+    were_there = await episodic.history.about(
         [key(name) for name in (*names, *known.names)], as_of=as_of, access=access, domain=domain
     )
-    about = {fact.id: fact for fact in (*filter(known.meant, past), *known.facts)}
+    about = {fact.id: fact for fact in (*filter(known.meant, were_there), *known.facts)}
     return Findings(query=query, evidence=tuple(best), facts=tuple(about.values())[:MAX_FACTS])
 
 
