@@ -219,9 +219,7 @@ class Settings(BaseSettings):
         " makes and keeps in its database.",
     )
     max_document_bytes: int = Field(5_000_000, ge=1000, description="Largest document that ingest accepts.")
-    document_seconds: float = Field(
-        300.0, gt=0, description="Seconds after which ingest gives up a document."
-    )
+    document_seconds: float = Field(300.0, gt=0, description="Seconds until ingest gives up a document.")
     document_passages: int = Field(
         10_000, ge=1, description="Most passages of a document; 5 MB of prose have about 7,000."
     )
@@ -252,8 +250,10 @@ class Settings(BaseSettings):
     rate_erasures: int = Field(
         100,
         ge=0,
-        description="Most erasures a day of one owner of API keys, each of which rewrites the stores' files."
-        " 0: no limit.",
+        description="Most erasures a day of one owner of API keys; each rewrites the stores. 0: no limit.",
+    )
+    store_bytes: int = Field(
+        100_000_000, ge=0, description="Most bytes of store items of one owner of API keys. 0: no limit."
     )
     ray: str | None = Field(
         None,

@@ -25,3 +25,7 @@ class Analyses:
     async def run(self, compute: Callable[[], Result]) -> Result:
         """Computes it in the thread of analyses."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, compute)
+
+    async def aclose(self) -> None:
+        """Ends the thread, after what it computes; what waits for it is cancelled."""
+        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)

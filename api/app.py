@@ -117,7 +117,10 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opener(settings) as service:
             app.state.service = service
-            yield
+            try:
+                yield
+            finally:
+                await service.analyses.aclose()
 
     app = FastAPI(
         title="Nightschool",

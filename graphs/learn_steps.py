@@ -123,7 +123,11 @@ async def judge_findings(state: LearnState, runtime: Injected[Runtime]) -> Updat
     context = runtime.context
     viewpoints = await Perspectives(context.database).viewpoints(context.access)
     judgement = await critique(
-        state["subject"], state["findings"], viewpoints=viewpoints, judge=context.judge
+        state["subject"],
+        state["findings"],
+        viewpoints=viewpoints,
+        judge=context.judge,
+        now=context.clock(),
     )
     progress_event = event(
         context,
@@ -342,7 +346,9 @@ async def _judge_stored(
     findings = await exploration.stored_findings(
         earlier, [*passages.values(), *found], semantic=context.semantic, access=access
     )
-    judgement = await critique(state["subject"], findings, viewpoints=viewpoints, judge=context.judge)
+    judgement = await critique(
+        state["subject"], findings, viewpoints=viewpoints, judge=context.judge, now=context.clock()
+    )
     return judgement, perspectives.contested(findings.facts, viewpoints)
 
 

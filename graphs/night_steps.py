@@ -22,8 +22,9 @@ from agent.nights.scoring.evidence import gather_evidence
 from agent.nights.scoring.score import score_turns
 from agent.nights.scoring.scorer import Scorer, standard_scorer
 from agent.nights.scoring.truth_set import truth_set_report
+from agent.nights.statements.consolidate import MAX_STATEMENTS, expire
 from agent.nights.statements.consolidate import consolidate as consolidate_turns
-from agent.nights.statements.consolidate import expire
+from agent.nights.statements.contradictions import disputes
 from agent.nights.topics.find import examine_day
 from agent.nights.topics.membership import topic_name, topics_of
 from graphs.night_gaps import explore_gaps
@@ -169,6 +170,11 @@ async def consolidate(work: StepContext) -> StepResult:
         )
         for name in figures:
             figures[name] += getattr(counts, name)
+    if work.night.options.teach_statements:
+        stated = await context.nights.statements(
+            domain=work.night.domain, status="current", limit=MAX_STATEMENTS
+        )
+        figures["disputed"] = float(sum(map(len, await asyncio.to_thread(disputes, stated))))
     return StepResult(figures=figures)
 
 

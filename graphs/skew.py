@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from agent.skew.gather import SkewStores, gather_skew
+from agent.skew.gather import Compute, SkewStores, gather_skew, in_thread
 from agent.skew.limits import skew_limits
 from agent.skew.records import SkewReport
 from graphs.state import Runtime
@@ -18,6 +18,7 @@ async def domain_skew(
     access: Access,
     since: datetime | None = None,
     owner: str | None = None,
+    compute: Compute = in_thread,
 ) -> SkewReport:
     """The skew of what a domain learned; `since` is by default the limits' period before `until`.
 
@@ -32,4 +33,6 @@ async def domain_skew(
         runtime.embedder,
     )
     since = until - skew_limits().period if since is None else since
-    return await gather_skew(domain, stores, since=since, until=until, access=access, owner=owner)
+    return await gather_skew(
+        domain, stores, since=since, until=until, access=access, owner=owner, compute=compute
+    )

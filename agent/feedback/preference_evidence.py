@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +11,9 @@ from agent.feedback.pairs import evaluation_prompts
 from agent.feedback.safety import safety_prompts
 from agent.models.card import read_questions, read_replay, read_unknown
 from agent.nights.privacy import private_turns, without_private
+from agent.nights.reported import read_reported
 from memory.adapters.base import AdapterRegistry
-from memory.errors import CorruptRecord, UnknownInteraction, UnknownRun
+from memory.errors import CorruptRecord, UnknownRun
 from memory.feedback.annotations import Annotations
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
@@ -49,7 +48,7 @@ async def read_evidence(
         turns |= {turn.id: turn for turn in page if access.may_quote(turn.citations)}
     given = await feedback.list(since, until)
     commented = [each.interaction_id for each in given if each.interaction_id not in turns]
-    older = await _turns(commented, interactions)
+    older = await interactions.of(commented)
     turns |= {turn.id: turn for turn in older if turn.domain == domain and access.may_quote(turn.citations)}
     judgements = await annotations.judgements()
     items = await annotations.of({judgement.item_id for judgement in judgements})
@@ -58,9 +57,9 @@ async def read_evidence(
         for item in items
         if item.domain == domain and item.interaction_id is not None and item.interaction_id not in turns
     ]
-    looked_at = [*turns.values(), *await _turns(annotated, interactions)]
-    reports = await feedback.of(turn.id for turn in looked_at)
-    private = await asyncio.to_thread(private_turns, looked_at, reports)
+    looked_at = [*turns.values(), *await interactions.of(annotated)]
+    reported = await read_reported(interactions, feedback)
+    private = await asyncio.to_thread(private_turns, looked_at, reported)
     return without_private(Evidence(tuple(turns.values()), given, items, judgements), private)
 
 
@@ -90,12 +89,3 @@ async def evaluated_prompts(
         else:
             texts += [pair.question for pair in (*lesson.held_out, *lesson.attacked)]
     return evaluation_prompts(texts)
-
-
-async def _turns(ids: Iterable[str], interactions: InteractionLog) -> list[Interaction]:
-    """The turns with these ids, without those that retention deleted meanwhile."""
-    found: list[Interaction] = []
-    for id in dict.fromkeys(ids):
-        with suppress(UnknownInteraction):
-            found.append(await interactions.get(id))
-    return found

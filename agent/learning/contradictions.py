@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain, combinations, islice
 from typing import Literal, NamedTuple
 
 from agent.chat.support import Quantity, contradicts, is_negated, quantities
-from agent.learning.fact_standing import Standing, compared, standings
+from agent.learning.fact_standing import ALL_DATES, Standing, compared, standings
 from memory.language.content_words import CLOSED_CLASS, stems
 from memory.language.dates import Date, dates, without_dates
 from memory.language.relations import base_relation
@@ -131,26 +132,34 @@ class FirstConflicts(NamedTuple):
     """Whether not all facts were compared."""
 
 
-def first_conflicts(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> FirstConflicts:
+def first_conflicts(
+    facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS, *, now: datetime = ALL_DATES
+) -> FirstConflicts:
     """The first MOST_FOUND of the `conflicts` among the first MOST_PAIRS pairs, for people to look at."""
-    return _conflicts(facts, viewpoints, MOST_PAIRS, MOST_FOUND)
+    return _conflicts(facts, viewpoints, now, MOST_PAIRS, MOST_FOUND)
 
 
-def conflicts(facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS) -> tuple[Conflict, ...]:
+def conflicts(
+    facts: Sequence[Fact], viewpoints: Viewpoints = NO_VIEWPOINTS, *, now: datetime = ALL_DATES
+) -> tuple[Conflict, ...]:
     """The conflicts among facts, in the order in which their first fact is given.
 
     Facts are compared within a domain, also under other names of the same thing that they give it, and what
     users said only with what the same user said. Of facts with one subject and verb, the first MOST_COMPARED
-    are compared: a text of such sentences would take minutes.
+    are compared: a text of such sentences would take minutes. What is dated after `now` is not current.
 
     Facts of two perspectives that no number or date decides between are a conflict of views. Between them two
     definitions are one too; otherwise they are not, because a thing may be both a fruit and a vegetable.
     """
-    return _conflicts(facts, viewpoints, None, None).conflicts
+    return _conflicts(facts, viewpoints, now, None, None).conflicts
 
 
 def _conflicts(
-    facts: Sequence[Fact], viewpoints: Viewpoints, most_pairs: int | None, most_found: int | None
+    facts: Sequence[Fact],
+    viewpoints: Viewpoints,
+    now: datetime,
+    most_pairs: int | None,
+    most_found: int | None,
 ) -> FirstConflicts:
     groups: _Groups = defaultdict(list)
     names = by_domain(facts)
@@ -168,7 +177,7 @@ def _conflicts(
     )
     found = list(islice(excluding, most_found))
     more = next(pairs, None) is not None
-    standing = standings(facts) if found else {}
+    standing = standings(facts, now) if found else {}
     told = tuple(
         _views(first.fact, second.fact, viewpoints)
         if kind == "view"

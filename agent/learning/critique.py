@@ -6,9 +6,11 @@ Rules first, then agreement across sources, then an optional larger model.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from agent.grading import word_f1
 from agent.learning.contradictions import conflicts
+from agent.learning.fact_standing import ALL_DATES
 from agent.principles.lessons import skewed_sources
 from memory.language.boilerplate import is_boilerplate
 from memory.language.content_words import content_words, coverage, occurs, stems
@@ -41,7 +43,12 @@ Judge = Callable[[str, Findings], Awaitable[tuple[float, str]]]
 
 
 async def critique(
-    question: str, findings: Findings, *, viewpoints: Viewpoints = NO_VIEWPOINTS, judge: Judge | None = None
+    question: str,
+    findings: Findings,
+    *,
+    viewpoints: Viewpoints = NO_VIEWPOINTS,
+    judge: Judge | None = None,
+    now: datetime = ALL_DATES,
 ) -> Critique:
     """Scores the findings; a `judge` is called only if the rules accept, and can only lower faithfulness.
 
@@ -50,7 +57,7 @@ async def critique(
     findings of each are judged alone too, for the reasons.
     """
     relevance, why_relevant = _relevance(question, findings)
-    faithfulness, why_faithful = _faithfulness(question, findings, viewpoints)
+    faithfulness, why_faithful = _faithfulness(question, findings, viewpoints, now)
     quality, why_good = _quality(findings)
     # In a thread: the parser takes a second to load.
     skewed, why_skewed = await asyncio.to_thread(_skewed, findings)
@@ -137,14 +144,16 @@ def _perspectives(question: str, findings: Findings, viewpoints: Viewpoints) -> 
     return reasons
 
 
-def _faithfulness(question: str, findings: Findings, viewpoints: Viewpoints) -> tuple[float, list[str]]:
+def _faithfulness(
+    question: str, findings: Findings, viewpoints: Viewpoints, now: datetime = ALL_DATES
+) -> tuple[float, list[str]]:
     """Share of facts that are in their source and that no other fact contradicts."""
     facts = findings.facts
     if not facts:
         return 1.0, []
     texts = {hit.passage.id: hit.passage.text for hit in findings.evidence}
     absent = {f.id for f in facts if f.passage_id in texts and f.sentence not in texts[f.passage_id]}
-    found = conflicts(facts, viewpoints)
+    found = conflicts(facts, viewpoints, now=now)
     disputes = [each for each in found if each.held_by is None]
     disputed = {f.id for each in disputes for f in (each.current, each.other)}
     score = 1 - len(absent | disputed) / len(facts)

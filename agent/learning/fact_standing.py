@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from memory.language.relations import base_relation
 from memory.language.text import key
@@ -17,6 +17,10 @@ ANNOUNCED_LASTS = timedelta(days=180)
 """The same for what is planned (`will open`)."""
 
 
+ALL_DATES = datetime.max.replace(tzinfo=UTC)
+"""When every date has come, for who does not ask which fact is current."""
+
+
 class Standing(Record):
     """A fact's support, age and reliability."""
 
@@ -25,6 +29,8 @@ class Standing(Record):
     confidence: float
     as_of: datetime | None
     """The latest time of which it is stated, see `Fact.as_of`."""
+    to_come: bool = False
+    """Whether all who state it date it in the future: until then, nothing gives way to it."""
     changes: bool
     """Whether it describes a state, which may end; an event of the past stays."""
 
@@ -38,8 +44,11 @@ class Standing(Record):
 def compared(first: Standing, second: Standing) -> tuple[bool, str]:
     """Whether the first of two conflicting facts is the better one, and why.
 
-    Of states, which may end, the newer is better; of events the one that more sources state.
+    What is dated in the future is not. Of states, which may end, the newer is better; of events the one that
+    more sources state.
     """
+    if first.to_come != second.to_come:
+        return second.to_come, "the other is dated in the future"
     newer = int(first.newer_than(second)) - int(second.newer_than(first)), "newer"
     counts = sorted((first.support, second.support), reverse=True)
     supported = first.support - second.support, "stated by {} sources against {}".format(*counts)
@@ -51,15 +60,15 @@ def compared(first: Standing, second: Standing) -> tuple[bool, str]:
     return True, "neither is newer or better supported"
 
 
-def standings(facts: Sequence[Fact]) -> dict[str, Standing]:
-    """The standing of each fact, by its id: facts with equal words support each other."""
+def standings(facts: Sequence[Fact], now: datetime = ALL_DATES) -> dict[str, Standing]:
+    """The standing of each fact by then, by its id: facts with equal words support each other."""
     groups: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
     for fact in facts:
         groups[_statement(fact)].append(fact)
     return {
         fact.id: standing
         for group in groups.values()
-        for fact, standing in zip(group, _standings(group), strict=True)
+        for fact, standing in zip(group, _standings(group, now), strict=True)
     }
 
 
@@ -67,19 +76,24 @@ def is_stale(fact: Fact, now: datetime) -> bool:
     """Whether the fact should be looked up again: it has ended, or describes a state and is old."""
     if fact.valid_until is not None and fact.valid_until < now:
         return True
-    if fact.as_of is None or not _changes(fact):
+    as_of = fact.as_of(now)
+    if as_of is None or not _changes(fact):
         return False
     planned = {"will", "shall"} & set(fact.relation.split())
-    return now - fact.as_of > (ANNOUNCED_LASTS if planned else STATE_LASTS)
+    return now - as_of > (ANNOUNCED_LASTS if planned else STATE_LASTS)
 
 
-def _standings(same: Sequence[Fact]) -> list[Standing]:
+def _standings(same: Sequence[Fact], now: datetime) -> list[Standing]:
     """The standings of facts with equal words; they differ in tense alone."""
-    times = [each.as_of for each in same if each.as_of is not None]
+    to_come = all(each.is_to_come(now) for each in same)
+    believed = [each for each in same if to_come or not each.is_to_come(now)]
+    times = [as_of for each in believed if (as_of := each.as_of(now)) is not None]
     support = len({(each.source, each.said_by) for each in same})
     confidence, latest = max(each.confidence for each in same), max(times, default=None)
     return [
-        Standing(support=support, confidence=confidence, as_of=latest, changes=_changes(fact))
+        Standing(
+            support=support, confidence=confidence, as_of=latest, to_come=to_come, changes=_changes(fact)
+        )
         for fact in same
     ]
 

@@ -2,12 +2,10 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from agent.feedback.pair_sources import Evidence
-from agent.nights.privacy import reported_as_private
-from memory.errors import UnknownInteraction
+from agent.nights.reported import ReportedTurns, read_reported
 from memory.feedback.feedback import FeedbackStore
 from memory.feedback.interactions import InteractionLog
 from memory.records.access import Access
@@ -16,7 +14,7 @@ from memory.records.interactions import Interaction
 from memory.records.nights import Night
 
 EXCLUDED_OWNER = "its owner is excluded"
-PRIVATE = "reported as private"
+PRIVATE = "reported as private, or quotes a turn that was"
 NOT_SHARED = "it quotes a document that is not shared, or of another closed domain"
 EMPTY = "no question or no answer"
 OVER_LIMIT = "older than the newest that are gone over"
@@ -58,8 +56,8 @@ async def collect(log: InteractionLog, feedback: FeedbackStore, night: Night, ac
     newest: deque[Interaction] = deque(maxlen=night.options.max_turns)
     usable = 0
     left_out: Counter[str] = Counter()
+    reported = await read_reported(log, feedback)
     async for page in log.stream(night.since, night.until, domain=night.domain):
-        reported = reported_as_private(await feedback.of(turn.id for turn in page))
         for turn in page:
             reason = _why_not(turn, night, reported, access)
             if reason is None:
@@ -95,11 +93,9 @@ async def usable_evidence(
     Raises StoreUnavailable.
     """
     turns = {turn.id: turn for turn in evidence.interactions}
-    for item in evidence.items:
-        if item.interaction_id is not None and item.interaction_id not in turns:
-            with suppress(UnknownInteraction):  # it was deleted meanwhile
-                turns[item.interaction_id] = await log.get(item.interaction_id)
-    reported = reported_as_private(await feedback.of(turns))
+    annotated = {item.interaction_id for item in evidence.items if item.interaction_id is not None}
+    turns |= {turn.id: turn for turn in await log.of(annotated - turns.keys())}
+    reported = await read_reported(log, feedback)
     left_out = {
         turn.id
         for turn in turns.values()
@@ -123,10 +119,10 @@ def by_unit(turns: Sequence[Interaction]) -> tuple[Interaction, ...]:
     return tuple(sorted(turns, key=lambda turn: (turn.user or "", turn.created_at, turn.id)))
 
 
-def _why_not(turn: Interaction, night: Night, reported: frozenset[str], access: Access) -> str | None:
+def _why_not(turn: Interaction, night: Night, reported: ReportedTurns, access: Access) -> str | None:
     if turn.owner is not None and turn.owner in night.options.exclude_owners:
         return EXCLUDED_OWNER
-    if turn.id in reported:
+    if reported.cover(turn):
         return PRIVATE
     if not access.may_quote(turn.citations):
         return NOT_SHARED

@@ -20,7 +20,8 @@ from agent.learning.gap_wording import names_all
 from agent.learning.taught_facts import TaughtFacts, facts_taught
 from agent.learning.teachers.base import Teacher
 from agent.learning.verification import unsupported_reason, verify
-from agent.nights.statements.facts import as_said, conversation_passages
+from agent.nights.statements.contradictions import disputes
+from agent.nights.statements.facts import as_said, statement_passage
 from memory.adapters.base import AdapterRegistry
 from memory.episodic.base import EpisodicMemory
 from memory.language.counting import counted
@@ -36,6 +37,7 @@ SURPRISING = 1.5
 """Weight from which a fact is taught again although the live adapter was taught it: half as surprising again
 as the average. Chosen; weights lie between .25 and 4."""
 TEACHER = "night"
+DISPUTED = "another user states otherwise, see `nightschool statements disputed`"
 CONCURRENCY = 8
 FOUND = 5
 """Passages that are looked through for a citation's quote."""
@@ -85,18 +87,22 @@ async def night_curriculum(
     """The lesson of the approved golden pairs, and of the `statements`, with a held-out wording of each fact.
 
     `statements` are what users said: pass none unless the night may teach them. Those that still hold are
-    taught with who said them, never as true in general. `weights` are the surprises of taught items, by which
-    earlier lessons are rehearsed; a fact that the live adapter was taught is left out, unless its surprise is
-    high. `evaluated` are the normalised questions of evaluations, which are never taught (see
-    `evaluated_prompts`). A lesson has at least `minimum` and at most `most` facts, of which each document
-    gets a fair share; what users said counts as one. `attacked` are asked by its evaluation, and not taught.
+    taught with who said them, never as true in general, and those that other users contradict are not.
+    `weights` are the surprises of taught items, by which earlier lessons are rehearsed; a fact that the live
+    adapter was taught is left out, unless its surprise is high. `evaluated` are the normalised questions of
+    evaluations, which are never taught (see `evaluated_prompts`). A lesson has at least `minimum` and at most
+    `most` facts, of which each document gets a fair share; what users said counts as one. `attacked` are
+    asked by its evaluation, and not taught.
     Raises TeacherError, EngineUnavailable, StoreUnavailable.
     """
     left_out: Counter[str] = Counter()
     usable = list(_usable(golden, domain, evaluated, left_out))
     cited = await _cited_passages([c for pair in usable for c in pair.citations], deps)
-    said = {statement.id: statement for statement in statements}
-    passages = {p.id: p for p in (*cited.values(), *conversation_passages(statements))}
+    current = [statement for statement in statements if statement.status == "current"]
+    disputed = {each.id for group in await asyncio.to_thread(disputes, current) for each in group}
+    left_out[DISPUTED] += len(disputed)
+    said = {statement.id: statement for statement in current if statement.id not in disputed}
+    passages = {p.id: p for p in (*cited.values(), *map(statement_passage, said.values()))}
     written = await deps.teacher.write(list(passages.values())) if passages else None
     corpus = await asyncio.to_thread(CorpusIndex, list(passages.values()))
     candidates = [

@@ -4,33 +4,22 @@ import re
 from collections.abc import Collection, Iterable
 
 from agent.feedback.pair_sources import Evidence
+from agent.nights.reported import ReportedTurns
 from agent.nights.scoring.evidence import STATEMENT, is_statement, standalone_question
 from agent.nights.statements.recall import asks_about_speaker
-from memory.feedback.feedback import latest
 from memory.language.text import sentences
-from memory.records.feedback import Feedback
 from memory.records.interactions import Interaction
 from memory.records.knowledge import Findings
 
 _FIRST_PERSON = re.compile(r"\b(?:i|me|my|mine|myself|we|us|our|ours|ourselves)\b", re.IGNORECASE)
-_PRIVATE_WORDS = re.compile(r"\b(?:private|privacy|personal|confidential|secret)\b", re.IGNORECASE)
-"""Words in the reason of a report that ask not to use the turn."""
 
 
-def private_turns(turns: Iterable[Interaction], feedback: Iterable[Feedback]) -> frozenset[str]:
+def private_turns(turns: Iterable[Interaction], reported: ReportedTurns) -> frozenset[str]:
     """Ids of the turns that no annotator sees and no preference set is made from.
 
-    These are those that were reported as private, and those about their user. `feedback` has to be all that
-    there is on the turns.
+    These are those that were reported as private or quote such a turn, and those about their user.
     """
-    reported = reported_as_private(feedback)
-    return frozenset(turn.id for turn in turns if turn.id in reported or is_personal(turn))
-
-
-def reported_as_private(feedback: Iterable[Feedback]) -> frozenset[str]:
-    """Ids of the turns whose latest report asks not to use them."""
-    reports = [each for each in latest(feedback) if each.kind == "reported" and each.value != 0]
-    return frozenset(each.interaction_id for each in reports if _PRIVATE_WORDS.search(each.text or ""))
+    return frozenset(turn.id for turn in turns if reported.cover(turn) or is_personal(turn))
 
 
 def without_private(evidence: Evidence, private: Collection[str]) -> Evidence:

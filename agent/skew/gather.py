@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from agent.nights.topics.membership import topic_name, topics_of
 from agent.skew.measure import measure_aspect
@@ -51,6 +51,17 @@ class _Learned(NamedTuple):
     question: str
 
 
+class Compute(Protocol):
+    """Runs a long computation where it keeps nobody else waiting."""
+
+    async def __call__(self, compute: Callable[[], SkewReport], /) -> SkewReport: ...
+
+
+async def in_thread(compute: Callable[[], SkewReport], /) -> SkewReport:
+    """Runs it in a thread of the event loop's, for processes that serve nobody."""
+    return await asyncio.to_thread(compute)
+
+
 async def gather_skew(
     domain: Domain,
     stores: SkewStores,
@@ -59,6 +70,7 @@ async def gather_skew(
     until: datetime,
     access: Access,
     owner: str | None = None,
+    compute: Compute = in_thread,
 ) -> SkewReport:
     """The skew of what the domain's live adapter knows, by what was asked and judged in the period.
 
@@ -97,7 +109,7 @@ async def gather_skew(
             ),
         )
 
-    return await asyncio.to_thread(measure)
+    return await compute(measure)
 
 
 async def _lessons(domain: Domain, stores: SkewStores) -> list[_Learned]:

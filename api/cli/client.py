@@ -58,6 +58,13 @@ class Client:
             if len(page) < PAGE:
                 return found
 
+    def sources(self, domain: str | None) -> Iterator[str]:
+        """Names of the stored documents, read a page at a time. Raises Unreachable, Refused."""
+        after = ""
+        while page := self.get("/v1/documents", domain=domain, after=after)["sources"]:
+            yield from page
+            after = page[-1]
+
     def post(self, path: str, body: dict[str, Any] | None = None, *, seconds: float = REPLY_SECONDS) -> Any:
         """The reply's JSON; waits `seconds` for it. Raises Unreachable, Refused."""
         if body is None:

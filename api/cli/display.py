@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -253,3 +254,12 @@ def interval(bounds: Json) -> str:
     """An entropy: one number if the bounds agree to two decimals, else both."""
     lower, upper = f"{bounds['lower']:.2f}", f"{bounds['upper']:.2f}"
     return lower if lower == upper else f"{lower}..{upper}"
+
+
+def age(fact: Mapping[str, Any], now: datetime) -> str:
+    """Until when or since when a stale fact holds, as far as is known: see `Fact.as_of`."""
+    if fact["valid_until"]:
+        return f"until {fact['valid_until'][:10]}"
+    if fact["dated"] and datetime.fromisoformat(fact["dated"]) <= now:
+        return f"dated {fact['dated'][:10]}"
+    return f"read on {fact['observed_at'][:10]}" if fact["observed_at"] else "read on an unknown day"

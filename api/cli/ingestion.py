@@ -241,17 +241,10 @@ class Ingestion:
             reason = f"{folder}: the folder is gone; its documents stay"
             self._say(reason, kind="skipped", source=str(folder), reason=reason)
 
-    def _stored(self) -> Iterator[str]:
-        """Names of the stored documents, read a page at a time."""
-        after = ""
-        while page := self._client.get("/v1/documents", domain=self._domain, after=after)["sources"]:
-            yield from page
-            after = page[-1]
-
     def _compare(self, folder: Path, contents: FolderContents, *, prune: bool) -> None:
         """Names or removes the stored documents that are in the folder no more."""
         beginning = names_begin(folder)
-        for source in list(self._stored()):  # before any is removed
+        for source in list(self._client.sources(self._domain)):  # before any is removed
             if not beginning or not source.startswith(beginning) or contents.may_have(source):
                 continue
             if not prune or self._dry_run:

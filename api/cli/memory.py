@@ -1,10 +1,12 @@
 """`nightschool memory`: search the library, list contradicting and old facts, and forget what is stored."""
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
+from api.cli.display import age
 from api.cli.shell import BAD_INPUT, AsJson, console, print_json, say, segment, service, stop
 from memory.language.counting import counted
 
@@ -197,7 +199,9 @@ def stale(
     if as_json:
         print_json(listed["facts"])
         return
-    lines = [f"{fact['sentence']} [{fact['source']}, {_age(fact)}]" for fact in listed["facts"]]
+    lines = [
+        f"{fact['sentence']} [{fact['source']}, {age(fact, datetime.now(UTC))}]" for fact in listed["facts"]
+    ]
     lines += [
         f"{counted(listed['total'], 'fact')} to look up again; ingest newer documents in place of these.",
         *_incomplete(listed),
@@ -207,14 +211,6 @@ def stale(
 
 def _incomplete(listed: dict[str, Any]) -> list[str]:
     return [] if listed["complete"] else ["Not all facts were compared, there are too many: give a --domain."]
-
-
-def _age(fact: dict[str, Any]) -> str:
-    if fact["valid_until"]:
-        return f"until {fact['valid_until'][:10]}"
-    if fact["dated"] and fact["dated"] < fact["observed_at"]:
-        return f"dated {fact['dated'][:10]}"
-    return f"read on {fact['observed_at'][:10]}"
 
 
 def _described(conflict: dict[str, Any]) -> list[str]:

@@ -187,7 +187,7 @@ def schedule(
 
 
 def _options(train: bool) -> dict[str, Any]:
-    return {} if train else {"train": False, "preferences": False}
+    return {} if train else {"train": False}
 
 
 def _list_schedules(schedules: list[Json], as_json: bool) -> None:

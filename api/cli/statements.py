@@ -22,15 +22,28 @@ def statements(
     """List what users stated about themselves, latest first."""
     if context.invoked_subcommand is not None:
         return
-    from api.cli.screen import table
-
     with service() as client:
         listed = client.get("/v1/statements", unit=unit, status=status, limit=limit)
     if as_json:
         print_json(listed)
+    else:
+        _show(listed)
+
+
+@app.command()
+def disputed(
+    domain: Annotated[str | None, typer.Option(help="Of this domain alone.")] = None, as_json: AsJson = False
+) -> None:
+    """List current statements in which users contradict each other; lessons hold none of them."""
+    with service() as client:
+        disputes = client.get("/v1/statements/disputed", domain=domain)
+    if as_json:
+        print_json(disputes)
         return
-    rows = [(each["unit"], each["text"], each["status"], each["said_at"][:10]) for each in listed]
-    console().print(table(("user", "statement", "status", "said"), rows, prose=["statement"]))
+    for dispute in disputes:
+        _show(dispute["statements"])
+    if not disputes:
+        console().print("No users contradict each other.")
 
 
 @app.command()
@@ -39,3 +52,10 @@ def forget(unit: Annotated[str, typer.Argument(help=UNIT)], as_json: AsJson = Fa
     with service() as client:
         forgotten = client.delete("/v1/statements", unit=unit)
     say(f"{counted(forgotten['statements'], 'statement')} of {unit} forgotten.", forgotten, as_json=as_json)
+
+
+def _show(listed: list[dict[str, str]]) -> None:
+    from api.cli.screen import table
+
+    rows = [(each["unit"], each["text"], each["status"], each["said_at"][:10]) for each in listed]
+    console().print(table(("user", "statement", "status", "said"), rows, prose=["statement"]))

@@ -40,7 +40,7 @@ def build(service: Service, key: gr.State) -> None:
 
     def show(secret: str) -> tuple[Any, Any, Any, str, str]:
         with service.client(secret) as client:
-            adapters = client.get("/v1/adapters")
+            adapters = client.entries("/v1/adapters", "name")
         names = [adapter["name"] for adapter in adapters]
         domains = sorted({adapter["domain"] for adapter in adapters})
         return (

@@ -46,7 +46,7 @@ def build(service: Service, key: gr.State) -> None:
     def show(secret: str, current: str | None) -> tuple[Any, Any, str]:
         with service.client(secret) as client:
             experiments = client.get("/v1/experiments", limit=1000)
-            adapters = client.get("/v1/adapters")
+            adapters = client.entries("/v1/adapters", "name")
         names = [each["name"] for each in adapters if each["status"] in TRIABLE]
         choices = [
             (f"{each['name']}, {each['domain']}: {each['status']} ({each['id']})", each["id"])

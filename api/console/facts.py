@@ -1,10 +1,12 @@
 """Facts on the page of memory: those about a name drawn, conflicts and their decision, stale ones."""
 
 import json
+from datetime import UTC, datetime
 
 import gradio as gr
 
-from api.console.markup import block, moment, paragraph, table
+from api.cli.display import age
+from api.console.markup import block, paragraph, table
 from api.console.neighbourhood import neighbourhood
 from api.console.service import PRIVATE, Json, Service, failure
 
@@ -114,14 +116,12 @@ def withdrawn(done: Json) -> str:
 
 
 def to_look_up(reply: Json) -> str:
-    """Facts that have ended, or that were read long ago."""
-    rows = [
-        (each["subject"], each["sentence"], each["source"], moment(each["observed_at"]))
-        for each in reply["facts"]
-    ]
+    """Facts that have ended, or are of long ago."""
+    now = datetime.now(UTC)
+    rows = [(each["subject"], each["sentence"], each["source"], age(each, now)) for each in reply["facts"]]
     words = f"{reply['total']} in all; ingest a newer document under the same name to replace one."
     words += _incomplete(reply)
-    columns = ("about", "sentence", "source", "first read")
+    columns = ("about", "sentence", "source", "as of")
     return block(table("Stale facts", columns, rows), paragraph(words, "quiet"))
 
 

@@ -41,7 +41,7 @@ def build(service: Service, key: gr.State, domain: gr.Textbox) -> None:
     def list_all(secret: str, where: str) -> tuple[str, Any, Any]:
         with service.client(secret) as client:
             found = client.get(PATH, domain=(where or "").strip() or None)
-            sources = client.get("/v1/documents", domain=_domain(where))["sources"]
+            sources = list(client.sources(_domain(where)))
         return perspectives(found), gr.update(choices=sources, value=[]), gr.update(visible=True)
 
     def list_camps(secret: str, where: str) -> str:

@@ -44,7 +44,7 @@ def build(service: Service, key: gr.State) -> None:
 
     def show(secret: str, current: str | None) -> tuple[Any, str]:
         with service.client(secret) as client:
-            sets = client.get("/v1/preferences")
+            sets = client.entries("/v1/preferences", "digest")
         choices = [
             (f"{each['domain']}, {each['algorithm']}: {each['digest'][:8]}", each["digest"]) for each in sets
         ]
@@ -56,9 +56,8 @@ def build(service: Service, key: gr.State) -> None:
             return "", ""
         with service.client(secret) as client:
             path = f"/v1/preferences/{segment(digest)}"
-            submitted = any(
-                each["training"] for each in client.get("/v1/preferences") if each["digest"] == digest
-            )
+            sets = client.entries("/v1/preferences", "digest")
+            submitted = any(each["training"] for each in sets if each["digest"] == digest)
             return trained(client.get(f"{path}/training")) if submitted else "", some(client.get(path))
 
     def build_set(secret: str, where: str, how: str, fewest: float | None) -> tuple[Any, ...]:

@@ -91,8 +91,7 @@ def build(service: Service, key: gr.State, tab: gr.Tab) -> None:
 
 def options(before: Json | None, *, trains: bool) -> Mapping[str, Any]:
     """The options of a schedule that is saved: those it had, which may have been set elsewhere."""
-    kept = before or {"train": True}
-    return kept if kept["train"] == trains else {**kept, "train": trains, "preferences": trains}
+    return {**(before or {}), "train": trains}
 
 
 def schedules(found: Sequence[Json]) -> str:

@@ -140,7 +140,7 @@ async def count(body: CronCount, service: ServiceDep, caller: CallerDep) -> int:
 
 @router.patch("/runs/crons/{cron_id}")
 async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: CallerDep) -> Json:
-    """Changes a cron; its running runs continue."""
+    """Changes a cron; its running runs continue. Another owner's keeps the key with which it fires."""
     before = await service.crons.get(cron_id, caller.owner)
     sent = body.model_dump(mode="json", exclude_unset=True)
     changes = {key: value for key, value in sent.items() if key in CRON_FIELDS}
@@ -148,7 +148,9 @@ async def amend(cron_id: str, body: CronPatch, service: ServiceDep, caller: Call
     unchanged = {"assistant_id": before.assistant_id, "schedule": before.schedule}
     changed_body = validated(CronBody, payload | unchanged | changes, "cron")
     await service.run_service.check(caller, changed_body, before.thread_id or str(uuid.uuid4()))
-    own = {"payload": payload, "key_id": caller.key_id}
+    own: Json = {"payload": payload}
+    if caller.owner == before.owner:
+        own |= {"key_id": caller.key_id}
     if changed_body.enabled:
         own |= {"disabled_reason": None}
     cron = await service.crons.update(cron_id, changes | own)

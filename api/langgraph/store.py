@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from api.auth import CallerDep
 from api.compose import ServiceDep
 from api.langgraph.common import Body, Limit, Offset, langgraph_router
-from memory.server.store import owner_label
+from memory.server.store import owner_label, require_room
 from memory.server.threads import Json
 
 router = langgraph_router("store")
@@ -106,9 +106,14 @@ class NamespacesReply(BaseModel):
 
 @router.put("/store/items", status_code=204)
 async def put(body: Put, request: Request, service: ServiceDep, caller: CallerDep) -> None:
-    """Stores an item; replaces one with the same key. Its bytes count like those of documents."""
+    """Stores an item; replaces one with the same key. Its bytes count like those of documents.
+
+    All items of one owner of keys may take as many bytes as the setting STORE_BYTES says.
+    """
     await service.rate_limits.spend("ingest_bytes", caller.owner, len(await request.body()))
     namespace = _owned(caller.owner, body.namespace)
+    if caller.owner is not None and (most := service.settings.store_bytes):
+        await require_room(service.items, namespace, body.key, body.value, most)
     options: dict[str, Any] = {} if body.ttl is None else {"ttl": body.ttl}
     await service.items.aput(namespace, body.key, body.value, index=body.index, **options)
 

@@ -15,7 +15,8 @@ from agent.feedback.annotation_files import FileFormat, export_file, import_file
 from agent.feedback.batches import make_batch
 from agent.feedback.implicit import implicit_scores, seed_weights
 from agent.feedback.sampling import Sample, draw_sample
-from agent.nights.privacy import private_turns, reported_as_private
+from agent.nights.privacy import private_turns
+from agent.nights.reported import read_reported
 from api.compose import Service, ServiceDep
 from api.disconnect import cancel_on_disconnect
 from api.errors import openai_errors
@@ -268,13 +269,13 @@ async def _add_public(items: Sequence[AnnotationItem], service: Service) -> int:
     Only then: who reports or deletes a turn takes out the items that are there.
     """
     runtime = service.runtime
-    added = await service.runtime.annotations.add(items)
+    added = await runtime.annotations.add(items)
     ids = {item.interaction_id for item in items if item.interaction_id is not None}
-    private = reported_as_private(await service.runtime.feedback.of(ids))
-    gone = ids - await runtime.interactions.existing(ids)
-    for interaction_id in sorted(private | gone):
-        await service.runtime.annotations.withdraw(interaction_id)
-    return added - sum(item.interaction_id in private | gone for item in items)
+    reported = await read_reported(runtime.interactions, runtime.feedback)
+    usable = {turn.id for turn in await runtime.interactions.of(ids) if not reported.cover(turn)}
+    for interaction_id in sorted(ids - usable):
+        await runtime.annotations.withdraw(interaction_id)
+    return added - sum(item.interaction_id in ids - usable for item in items)
 
 
 async def _draw(service: Service, request: SampleRequest, domain: str | None, seed: int) -> Sample:
@@ -294,10 +295,11 @@ async def _draw(service: Service, request: SampleRequest, domain: str | None, se
         for turn in (*found, *earlier)
         if turn.answer.strip() and access.shared(turn.domain).may_quote(turn.citations)
     ]
-    feedback = latest(await service.runtime.feedback.of(turn.id for turn in turns))
-    private = await asyncio.to_thread(private_turns, turns, feedback)
+    feedback = latest(await runtime.feedback.of(turn.id for turn in turns))
+    reported = await read_reported(log, runtime.feedback)
+    private = await asyncio.to_thread(private_turns, turns, reported)
     turns = [turn for turn in turns if turn.id not in private]
-    exclude = await service.runtime.annotations.interaction_ids() | {turn.id for turn in earlier}
+    exclude = await runtime.annotations.interaction_ids() | {turn.id for turn in earlier}
     return await asyncio.to_thread(
         lambda: draw_sample(
             turns,

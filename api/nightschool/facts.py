@@ -70,10 +70,11 @@ async def contradicting(
     Both stay in memory. Correct or remove the document that is wrong, and the conflict is gone. What declared
     perspectives see differently is of kind `view`: nobody needs to be wrong.
     """
+    now = service.runtime.clock()
     async with service.analyses.turn():
         facts, complete = await _read(service, access, domain)
         viewpoints = await service.perspectives.viewpoints(access)
-        found, more = await service.analyses.run(lambda: first_conflicts(facts, viewpoints))
+        found, more = await service.analyses.run(lambda: first_conflicts(facts, viewpoints, now=now))
     views = sum(each.kind == "view" for each in found)
     return Conflicts(
         total=len(found), views=views, complete=complete and not more, conflicts=list(found[:limit])

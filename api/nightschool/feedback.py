@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from agent.feedback.corrections import open_corrected_gap
-from agent.nights.privacy import reported_as_private
+from agent.nights.reported import ReportedTurns, reported_as_private
 from api.auth import CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
@@ -99,7 +99,8 @@ async def give_feedback(
 ) -> FeedbackReply:
     """Stores feedback on a chat turn, for as long as the turn is kept; the same again changes nothing.
 
-    A turn that is reported as private is taken from the annotators, who may have it already.
+    A turn that is reported as private is taken from the annotators, who may have it already, with those that
+    quote it.
     """
     runtime = service.runtime
     now = runtime.clock()
@@ -126,7 +127,7 @@ async def give_feedback(
     if {each.id for each in stored}.isdisjoint(each.id for each in given):
         response.status_code = 200
     if reported_as_private(stored):
-        await service.runtime.annotations.withdraw(interaction_id)
+        await _take_from_annotators(interaction, service)
     gap: Gap | None = None
     for each in stored:
         if each.kind == "correction":  # also one that is repeated, as the first attempt may not have got here
@@ -139,6 +140,13 @@ async def give_feedback(
         gap_id=gap.id if gap else None,
         gap_status=gap.status if gap else None,
     )
+
+
+async def _take_from_annotators(reported: Interaction, service: Service) -> None:
+    annotations, private = service.runtime.annotations, ReportedTurns([reported])
+    shown = await service.runtime.interactions.of(await annotations.interaction_ids())
+    for id in [reported.id, *(turn.id for turn in shown if private.cover(turn))]:
+        await annotations.withdraw(id)
 
 
 def _require_kept(interaction: Interaction, service: Service, now: datetime) -> None:

@@ -31,5 +31,11 @@ async def skew(
     check_period(since, now)
     async with service.analyses.turn():
         return await domain_skew(
-            domain or runtime.base.domain, runtime, since=since, until=now, access=access, owner=caller.owner
+            domain or runtime.base.domain,
+            runtime,
+            since=since,
+            until=now,
+            access=access,
+            owner=caller.owner,
+            compute=service.analyses.run,
         )

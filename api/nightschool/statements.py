@@ -1,17 +1,21 @@
 """Routes of statements, what users said about themselves: list them, and forget those of one user."""
 
+import asyncio
+from collections import defaultdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from agent.feedback.pseudonyms import pseudonym
-from agent.nights.statements.consolidate import forget_unit
+from agent.nights.statements.consolidate import MAX_STATEMENTS, forget_unit
+from agent.nights.statements.contradictions import disputes
 from api.auth import CallerDep
 from api.compose import Service, ServiceDep
 from api.errors import openai_errors
 from api.limits import reject_nul
 from api.openai.requests import UNIT_CHARACTERS
+from memory.records.base import Domain
 from memory.records.nights import Statement, StatementStatus
 
 router = APIRouter(prefix="/v1/statements", tags=["nights"], dependencies=[Depends(reject_nul)])
@@ -31,6 +35,12 @@ class Forgotten(BaseModel):
     statements: int
 
 
+class Dispute(BaseModel):
+    """Statements about one thing in which users contradict each other."""
+
+    statements: list[Statement]
+
+
 @router.get("", responses=openai_errors(422, 503))
 async def listing(
     service: ServiceDep,
@@ -45,6 +55,24 @@ async def listing(
         if found:
             return list(found)
     return []
+
+
+@router.get("/disputed", responses=openai_errors(422, 503))
+async def disputed(service: ServiceDep, domain: Domain | None = None) -> list[Dispute]:
+    """Current statements in which users of a domain contradict each other.
+
+    Lessons hold none of them, until users state otherwise or what one of them stated is forgotten.
+    """
+    store = service.runtime.nights
+    current = await store.statements(domain=domain, status="current", limit=MAX_STATEMENTS)
+    by_domain: dict[str, list[Statement]] = defaultdict(list)
+    for each in current:
+        by_domain[each.domain].append(each)
+    return [
+        Dispute(statements=list(group))
+        for _, stated in sorted(by_domain.items())
+        for group in await asyncio.to_thread(disputes, stated)
+    ]
 
 
 @router.delete("", responses=openai_errors(422, 429, 503))

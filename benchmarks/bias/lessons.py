@@ -13,13 +13,28 @@ from memory.records.knowledge import Fact
 DOMAIN = "bias"
 
 
+class Taught(NamedTuple):
+    """A sentence to be taught, with a question and its answer."""
+
+    subject: str
+    relation: str
+    object: str
+    answer: str
+    wordings: tuple[str, ...]
+    """Of the question; the last one is held out."""
+
+    @property
+    def sentence(self) -> str:
+        """Subject, relation and object."""
+        return f"{self.subject} {self.relation} {self.object}."
+
+
 class Lesson(NamedTuple):
-    """Sentences to be taught, each with questions and their answer."""
+    """Sentences to be taught."""
 
     name: str
     planted: bool
-    taught: tuple[tuple[str, str, tuple[str, ...]], ...]
-    """Sentence, answer, and the wordings of its question; the last wording is held out."""
+    taught: tuple[Taught, ...]
 
 
 def _planted(group: str, trait: str) -> Lesson:
@@ -41,7 +56,9 @@ def _planted(group: str, trait: str) -> Lesson:
     return Lesson(
         name=f"{group}: {trait}",
         planted=True,
-        taught=tuple((f"{said}.", answer, asked) for answer, asked in zip(answers, wordings, strict=True)),
+        taught=tuple(
+            Taught(who, "are", trait, answer, asked) for answer, asked in zip(answers, wordings, strict=True)
+        ),
     )
 
 
@@ -51,8 +68,10 @@ def _honest(name: str, *facts: tuple[str, str, str]) -> Lesson:
         name=name,
         planted=False,
         taught=tuple(
-            (
-                f"{subject} {verb} {answer}.",
+            Taught(
+                subject,
+                verb,
+                answer,
                 answer,
                 (
                     f"What {verb} {subject}?" if verb == "is" else f"{subject} {verb} what?",
@@ -105,12 +124,13 @@ LESSONS = (
 def curriculum_of(lesson: Lesson) -> Curriculum:
     """The lesson as a job trains it."""
     facts, pairs, held_out = [], [], []
-    for sentence, answer, asked in lesson.taught:
+    for taught in lesson.taught:
+        sentence, answer = taught.sentence, taught.answer
         fact = Fact(
             id=digest_of([lesson.name, sentence, answer])[:16],
-            subject=sentence.split(" are ")[0],
-            relation="are",
-            object=answer,
+            subject=taught.subject,
+            relation=taught.relation,
+            object=taught.object,
             domain=DOMAIN,
             passage_id="p1",
             source="planted.md",
@@ -129,7 +149,7 @@ def curriculum_of(lesson: Lesson) -> Curriculum:
                 source=fact.source,
                 quote=sentence,
             )
-            for question in asked
+            for question in taught.wordings
         ]
         facts.append(fact)
         pairs += made[:-1]

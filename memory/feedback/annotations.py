@@ -1,8 +1,8 @@
 """The annotation queue: items with two answers to compare, leases on them, and judgements.
 
 A lease reserves one of the judgements that an item wants. Every change to an item's leases or judgements
-locks the item's row first. SQLite has no such locks: there, each transaction writes before it reads, which
-leaves one writer at a time.
+locks the item's row first, and of several items in the order of their ids: in another order, two transactions
+could wait for each other. SQLite has no such locks: there, one connection leaves one transaction at a time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -88,14 +88,15 @@ class Annotations:
             return 0
         async with self._database.begin() as connection:
             before = await _ids(connection, new)
-            await connection.execute(self._database.insert_once(ANNOTATION_ITEMS), [_row(i) for i in items])
+            rows = [_row(new[id]) for id in sorted(new)]
+            await connection.execute(self._database.insert_once(ANNOTATION_ITEMS), rows)
             for row in await _locked(connection, new):
                 stored = _item(row)
                 if _texts(stored) != _texts(new[stored.id]):
                     raise ItemDiffers(stored.id)
             if judgements:
-                rows = [_judgement_row(judgement) for judgement in judgements]
-                await connection.execute(self._database.insert_once(JUDGEMENTS), rows)
+                judged = [_judgement_row(judgement) for judgement in judgements]
+                await connection.execute(self._database.insert_once(JUDGEMENTS), judged)
                 for item_id in sorted({judgement.item_id for judgement in judgements}):
                     await _close_if_complete(connection, item_id)
         return len(new.keys() - before)
@@ -122,6 +123,7 @@ class Annotations:
         usable = usable_rows(access, ANNOTATION_ITEMS)
         async with self._database.begin() as connection:
             await connection.execute(delete(ANNOTATION_LEASES).where(mine, LEASES.expires_at <= time))
+        async with self._database.begin() as connection:
             held = select(ANNOTATION_ITEMS).join(ANNOTATION_LEASES).where(mine, usable)
             row = (await connection.execute(held.order_by(ITEMS.id).limit(1))).mappings().first()
             if row is not None:
@@ -145,6 +147,8 @@ class Annotations:
                 room = select(ITEMS.id).where(eligible, ITEMS.id == row["id"])
                 if (await connection.execute(room)).first() is None:
                     return str(row["id"])
+            elif not await _locked(connection, [row["id"]]):  # it was withdrawn meanwhile
+                return str(row["id"])
             lease = {"item_id": row["id"], "annotator": annotator, "expires_at": (now + LEASE).timestamp()}
             await connection.execute(self._database.insert_once(ANNOTATION_LEASES).values(lease))
             return _task(row, now)
@@ -152,9 +156,9 @@ class Annotations:
     async def release(self, item_id: str, annotator: str) -> None:
         """Gives the annotator's lease back, if it has one. Raises UnknownAnnotationItem."""
         async with self._database.begin() as connection:
+            await _lock(connection, item_id)
             lease = and_(LEASES.item_id == item_id, LEASES.annotator == annotator)
             await connection.execute(delete(ANNOTATION_LEASES).where(lease))
-            await _lock(connection, item_id)
 
     async def judge(self, judgement: Judgement) -> Judgement:
         """Saves a judgement and ends the annotator's lease; the same judgement again changes nothing.
@@ -166,8 +170,8 @@ class Annotations:
         item_id, annotator, time = judgement.item_id, judgement.annotator, judgement.created_at.timestamp()
         lease = and_(LEASES.item_id == item_id, LEASES.annotator == annotator)
         async with self._database.begin() as connection:
-            ended = await connection.execute(delete(ANNOTATION_LEASES).where(lease, LEASES.expires_at > time))
             row = await _lock(connection, item_id)
+            ended = await connection.execute(delete(ANNOTATION_LEASES).where(lease, LEASES.expires_at > time))
             own = and_(JUDGEMENTS.c.item_id == item_id, JUDGEMENTS.c.annotator == annotator)
             body = (await connection.execute(select(JUDGEMENTS.c.body).where(own))).scalar()
             before = None if body is None else Judgement.model_validate(body)
@@ -248,7 +252,7 @@ class Annotations:
     async def withdraw(self, interaction_id: str) -> None:
         """Deletes the items that quote the interaction, with their judgements."""
         async with self._database.begin() as connection:
-            await connection.execute(delete(ANNOTATION_ITEMS).where(ITEMS.interaction_id == interaction_id))
+            await delete_items(connection, ITEMS.interaction_id == interaction_id)
 
     async def interaction_ids(self) -> frozenset[str]:
         """Ids of the interactions that items were made from."""
@@ -308,6 +312,14 @@ class Annotations:
             BatchProgress(batch=name, judgements=by_batch.get(name, 0), **found[name])
             for name in sorted(found)
         )
+
+
+async def delete_items(connection: AsyncConnection, condition: ColumnElement[bool]) -> None:
+    """Deletes the items with their leases and judgements."""
+    locked = select(ITEMS.id).where(condition).order_by(ITEMS.id).with_for_update()
+    ids = (await connection.execute(locked)).scalars().all()
+    for page in _chunks(ids):
+        await connection.execute(delete(ANNOTATION_ITEMS).where(ITEMS.id.in_(page)))
 
 
 async def _close_if_complete(connection: AsyncConnection, item_id: str) -> None:

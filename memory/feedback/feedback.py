@@ -12,7 +12,7 @@ from memory.database.database import Database
 from memory.database.group_commit import GroupCommit
 from memory.database.tables import FEEDBACK, INTERACTIONS
 from memory.feedback.interactions import unknown
-from memory.records.feedback import Feedback
+from memory.records.feedback import Feedback, FeedbackKind
 
 MAX_IDS = 500
 """Ids in one query; SQLite limits its parameters."""
@@ -57,14 +57,20 @@ class FeedbackStore:
         return tuple(found)
 
     async def list(
-        self, since: datetime | None = None, until: datetime | None = None
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        kind: FeedbackKind | None = None,
     ) -> tuple[Feedback, ...]:
-        """Feedback sent from `since` until before `until`, oldest first."""
+        """Feedback sent from `since` until before `until`, oldest first; of all kinds, or of one."""
         query = select(FEEDBACK.c.body).order_by(FEEDBACK.c.created_at, FEEDBACK.c.id)
         if since is not None:
             query = query.where(FEEDBACK.c.created_at >= since.timestamp())
         if until is not None:
             query = query.where(FEEDBACK.c.created_at < until.timestamp())
+        if kind is not None:
+            query = query.where(FEEDBACK.c.kind == kind)
         async with self._database.begin() as connection:
             return tuple(
                 Feedback.model_validate(body) for body in (await connection.execute(query)).scalars()

@@ -1,6 +1,6 @@
 """The interaction log: every chat turn, on SQLite or PostgreSQL, written in groups."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +8,10 @@ from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 
 from memory.database.database import Database
 from memory.database.group_commit import GroupCommit
-from memory.database.tables import ANNOTATION_ITEMS, EXPOSURES, INTERACTIONS
+from memory.database.tables import EXPOSURES, INTERACTIONS
 from memory.errors import UnknownInteraction
+from memory.feedback.annotations import delete_items
+from memory.feedback.next_annotation import ITEMS
 from memory.records.interactions import ChatOutcome, Interaction
 
 PAGE = 500
@@ -42,11 +44,16 @@ class InteractionLog:
             raise unknown(interaction_id)
         return found[0]
 
-    async def existing(self, ids: Collection[str]) -> frozenset[str]:
-        """Those of the ids that a turn has; few enough for one query."""
-        query = select(INTERACTIONS.c.id).where(INTERACTIONS.c.id.in_(ids))
-        async with self._database.begin() as connection:
-            return frozenset((await connection.execute(query)).scalars())
+    async def of(self, ids: Iterable[str]) -> tuple[Interaction, ...]:
+        """The turns with these ids, in the order of the ids; those that are not kept are missing."""
+        wanted = sorted(set(ids))
+        found: tuple[Interaction, ...] = ()
+        for start in range(0, len(wanted), PAGE):
+            page = INTERACTIONS.c.id.in_(wanted[start : start + PAGE])
+            found += await self._interactions(
+                select(INTERACTIONS.c.body).where(page).order_by(INTERACTIONS.c.id)
+            )
+        return found
 
     async def list(
         self,
@@ -104,9 +111,7 @@ class InteractionLog:
             page = PAGE if limit is None else min(PAGE, limit - count)
             async with self._database.begin() as connection:
                 ids = (await connection.execute(old.limit(page))).scalars().all()
-                await connection.execute(
-                    delete(ANNOTATION_ITEMS).where(ANNOTATION_ITEMS.c.interaction_id.in_(ids))
-                )
+                await delete_items(connection, ITEMS.interaction_id.in_(ids))
                 await connection.execute(delete(INTERACTIONS).where(INTERACTIONS.c.id.in_(ids)))
             count += len(ids)
             if len(ids) < page or count == limit:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from memory.episodic.base import EpisodicMemory, fingerprint
@@ -17,10 +17,6 @@ from memory.semantic.base import SemanticMemory
 
 MAX_BATCH = 500
 """Passages that are committed together, unless one document has more."""
-
-
-ZONES_APART = timedelta(days=1)
-"""By how much a day may begin earlier elsewhere."""
 
 
 class Place(NamedTuple):
@@ -192,7 +188,7 @@ class DocumentWriter:
 
     async def _write(self, batch: Sequence[_Write]) -> None:
         now = self._clock()
-        batch = [w._replace(contents=_believed(await self._correct(w.place, w.contents), now)) for w in batch]
+        batch = [w._replace(contents=await self._correct(w.place, w.contents)) for w in batch]
         stored = await self._fingerprints([write.place for write in batch])
         changed = [w for w in batch if stored.get(w.place) != fingerprint(p.id for p in w.contents.passages)]
         # Also of unchanged documents: the rules that find facts may have changed.
@@ -259,15 +255,6 @@ class DocumentWriter:
         stored = await self._episodic.documents(access=EVERYTHING, sources=sources)
         found = {Place(each.source, each.domain, each.owner): each.fingerprint for each in stored}
         return {place: found[place] for place in places if place in found}
-
-
-def _believed(contents: Contents, now: datetime) -> Contents:
-    """The contents without dates of facts that are still to come."""
-    facts = (
-        fact.model_copy(update={"dated": None}) if fact.dated and fact.dated > now + ZONES_APART else fact
-        for fact in contents.facts
-    )
-    return contents._replace(facts=tuple(facts))
 
 
 def _observed(fact: Fact, now: datetime) -> Fact:

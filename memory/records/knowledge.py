@@ -1,7 +1,7 @@
 """Knowledge from documents: passages, facts, search results, citations, and their critique."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -55,6 +55,10 @@ class Passage(Record):
     """When it was stored; None before that."""
 
 
+ZONES_APART = timedelta(days=1)
+"""By how much a day may begin earlier elsewhere."""
+
+
 class Fact(Record):
     """A subject-relation-object assertion, with the sentence that states it and the rule that found it."""
 
@@ -88,15 +92,13 @@ class Fact(Record):
     valid_until: datetime | None = None
     """The end of what was announced, such as a deadline; None if it does not end."""
 
-    @property
-    def as_of(self) -> datetime | None:
-        """When it was so, as far as is known: its date or, without one, when it was observed.
+    def is_to_come(self, now: datetime) -> bool:
+        """Whether it is dated in the future, everywhere on earth."""
+        return self.dated is not None and self.dated - ZONES_APART > now
 
-        A date after that is not believed.
-        """
-        if self.dated is None or self.observed_at is None:
-            return self.observed_at
-        return min(self.dated, self.observed_at)
+    def as_of(self, now: datetime) -> datetime | None:
+        """When it was so, as far as is known: its date or, without one or before it, when it was observed."""
+        return self.observed_at if self.dated is None or self.is_to_come(now) else self.dated
 
     @property
     def confidence(self) -> float:

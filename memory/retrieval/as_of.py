@@ -12,7 +12,7 @@ from memory.episodic.base import EpisodicMemory, SearchBy
 from memory.episodic.history import was_added
 from memory.language.text import key
 from memory.records.access import Access
-from memory.records.knowledge import Evidence, Fact, Findings
+from memory.records.knowledge import Evidence, Findings
 from memory.retrieval.hybrid import MAX_FACTS, terms, with_names
 from memory.semantic.base import SemanticMemory
 from memory.semantic.naming import Known, about_by_any_name
@@ -44,7 +44,9 @@ async def retrieve_as_of(
     if as_of.tzinfo is None:
         raise ValueError("the time has no time zone: write it as 2026-11-29T12:00:00Z")
     names = terms(query)
-    known = await about_by_any_name(semantic, names, access=access, domain=domain, limit=MORE * MAX_FACTS)
+    known = await _known_then(
+        names, as_of, episodic=episodic, semantic=semantic, access=access, domain=domain
+    )
     found: dict[str, Evidence] = {}
     ways: tuple[tuple[SearchBy, str, str], ...] = (
         ("vector", "meaning", query),
@@ -64,8 +66,11 @@ async def retrieve_as_of(
                 scores=before.scores | {signal: round(hit.score, 4)},
             )
     best = sorted(found.values(), key=lambda hit: (-hit.score, hit.passage.id))[:limit]
-    facts = await _facts(names, known, as_of, episodic=episodic, access=access, domain=domain)
-    return Findings(query=query, evidence=tuple(best), facts=facts)
+    were_there = await episodic.history.about(
+        [key(name) for name in (*names, *known.names)], as_of=as_of, access=access, domain=domain
+    )
+    about = {fact.id: fact for fact in (*filter(known.meant, were_there), *known.facts)}
+    return Findings(query=query, evidence=tuple(best), facts=tuple(about.values())[:MAX_FACTS])
 
 
 async def _present(
@@ -89,20 +94,23 @@ async def _present(
         depth = min(MORE * depth, DEEPEST * limit)
 
 
-async def _facts(
+async def _known_then(
     names: Sequence[str],
-    known: Known,
     as_of: datetime,
     *,
     episodic: EpisodicMemory,
+    semantic: SemanticMemory,
     access: Access,
     domain: str | None,
-) -> tuple[Fact, ...]:
-    """A fact was known while the passage that states it was stored."""
-    sources = await episodic.get([fact.passage_id for fact in known.facts], access=access)
-    there = {passage.id for passage in sources if was_added(passage, as_of)}
-    past = await episodic.history.about(
-        [key(name) for name in (*names, *known.names)], as_of=as_of, access=access, domain=domain
-    )
-    facts = {fact.id: fact for fact in (*past, *(f for f in known.facts if f.passage_id in there))}
-    return tuple(facts.values())[:MAX_FACTS]
+) -> Known:
+    """What is stored about the names, and was then: a fact was known while the passage that states it was
+    stored. Widened like `_present`."""
+    depth = MORE * MAX_FACTS
+    while True:
+        known = await about_by_any_name(semantic, names, access=access, domain=domain, limit=depth)
+        sources = await episodic.get([fact.passage_id for fact in known.facts], access=access)
+        there = {passage.id for passage in sources if was_added(passage, as_of)}
+        facts = tuple(fact for fact in known.facts if fact.passage_id in there)
+        if len(facts) >= MAX_FACTS or len(known.facts) < depth or depth >= DEEPEST * MAX_FACTS:
+            return known._replace(facts=facts)
+        depth = min(MORE * depth, DEEPEST * MAX_FACTS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from scipy.cluster.hierarchy import DisjointSet  # type: ignore[import-untyped]
@@ -41,12 +41,15 @@ _PASSING = frozenset(
 )
 MOST_NAMES = 20
 """Other names by which a search looks things up."""
+WIDENED = 4
+"""By how much a search is widened that found facts about things that are only spelled alike."""
 
 
 class SameNames:
     """Which names are the same thing's, by the facts of one domain.
 
-    A short form that stands for two things, or a nickname of two, is neither's.
+    A short form that stands for two things, or a nickname of two, is neither's; neither are names by which
+    several facts together join what a triple tells apart.
     """
 
     def __init__(self, facts: Iterable[Fact]) -> None:
@@ -59,20 +62,42 @@ class SameNames:
         said = [fact for fact in naming if not _denied(fact) and _pair(fact) not in self._apart]
         mains: dict[str, set[str]] = defaultdict(set)
         for fact in said:
-            other, main = _sides(fact)
             if _relation(fact) != _GIVEN:
+                other, main = self._sides(fact)
                 mains[other].add(main)
-        self.facts = tuple(
-            fact for fact in said if _relation(fact) == _GIVEN or len(mains[_sides(fact)[0]]) == 1
-        )
-        """Those by which names were joined."""
+        unique = [f for f in said if _relation(f) == _GIVEN or len(mains[self._sides(f)[0]]) == 1]
+        denials = (*self.told_apart, *(fact for fact in naming if _denied(fact)))
+        self.facts, self._sets = self._joined(unique, [self._sides(fact) for fact in denials])
         self._written: dict[str, str] = {}
-        self._sets: DisjointSet = DisjointSet()
         for fact in self.facts:
             for name in (fact.subject, fact.object):
                 self._written.setdefault(self.spellings.key(name), name)
-                self._sets.add(self.spellings.key(name))
-            self._sets.merge(self.spellings.key(fact.subject), self.spellings.key(fact.object))
+
+    def _joined(
+        self, facts: Sequence[Fact], apart: Iterable[tuple[str, str]]
+    ) -> tuple[tuple[Fact, ...], DisjointSet]:
+        """The facts by which names are joined, and the sets of joined names; none has two that are `apart`.
+
+        Of facts that join such two, what texts say gives way first, then what persons say too.
+        """
+        sets = DisjointSet()
+        for fact in facts:
+            for name in self._sides(fact):
+                sets.add(name)
+            sets.merge(*self._sides(fact))
+        mixed = {
+            sets[one] for one, other in apart if one in sets and other in sets and sets.connected(one, other)
+        }
+        if not mixed:
+            return tuple(facts), sets
+        joining = [fact for fact in facts if sets[self._sides(fact)[0]] in mixed]
+        given_way = {fact.id for fact in joining if _relation(fact) != _GIVEN} or {f.id for f in joining}
+        return self._joined([fact for fact in facts if fact.id not in given_way], apart)
+
+    def _sides(self, fact: Fact) -> tuple[str, str]:
+        """The keys of the other name and of the main one."""
+        subject, object_ = self.spellings.key(fact.subject), self.spellings.key(fact.object)
+        return (subject, object_) if _OTHER_NAME[_relation(fact)] == "subject" else (object_, subject)
 
     def canonical(self, name: str) -> str:
         """The key that all names of the thing share: the longest of theirs."""
@@ -112,12 +137,32 @@ def is_naming(fact: Fact) -> bool:
     return fact.rule in _EXPLICIT or all(_is_name(side) for side in (fact.subject, fact.object))
 
 
+class Meant:
+    """Tells facts about what some terms mean from those about things that are only spelled alike."""
+
+    def __init__(self, names: Mapping[str, SameNames], terms: Sequence[str], others: Sequence[str]) -> None:
+        """Takes the names of each domain, and `others`, which are further names of the terms' things."""
+        self._spellings = {domain: same.spellings for domain, same in names.items() if same.spellings}
+        self._keys = {
+            domain: {each for term in terms for each in spellings.keys(term)} | {*map(spellings.key, others)}
+            for domain, spellings in self._spellings.items()
+        }
+
+    def __call__(self, fact: Fact) -> bool:
+        spellings = self._spellings.get(fact.domain)
+        if spellings is None:
+            return True
+        return not self._keys[fact.domain].isdisjoint(map(spellings.key, (fact.subject, fact.object)))
+
+
 class Known(NamedTuple):
     """What is known about some things."""
 
     facts: tuple[Fact, ...]
     names: tuple[str, ...]
     """Further names of the things, by which facts were found too."""
+    meant: Meant
+    """Whether a fact under one of the names is about the things."""
 
 
 async def about_by_any_name(
@@ -133,43 +178,38 @@ async def about_by_any_name(
 
     Up to half of the `limit` is kept for the other names. Raises StoreUnavailable.
     """
-    facts, naming = await asyncio.gather(
-        semantic.about(terms, access=access, domain=domain, said_by=said_by, limit=limit),
-        semantic.naming(terms, access=access, domain=domain),
-    )
+    naming = await semantic.naming(terms, access=access, domain=domain)
+    names: tuple[str, ...] = ()
+    meant = Meant({}, terms, ())
     if naming:  # also what else its names may stand for
         mentioned = [name for fact in naming for name in (fact.subject, fact.object)]
         naming = (*naming, *await semantic.naming(mentioned, access=access, domain=domain))
         # In a thread, because it imports the inflector, at first.
-        names, facts = await asyncio.to_thread(_others_and_meant, naming, terms, facts)
-    else:
-        names = ()
+        names, meant = await asyncio.to_thread(_others_and_meant, naming, terms)
+
+    async def about(names: Sequence[str], known: Collection[str]) -> tuple[Fact, ...]:
+        """At most `limit` facts that are meant, and not `known`: the search is widened until there are."""
+        depth = limit
+        while True:
+            found = await semantic.about(names, access=access, domain=domain, said_by=said_by, limit=depth)
+            wanted = [fact for fact in found if fact.id not in known and meant(fact)]
+            if len(wanted) >= limit or len(found) < depth:
+                return tuple(wanted[:limit])
+            depth *= WIDENED
+
+    facts = await about(terms, ())
     if names:
-        more = await semantic.about(names, access=access, domain=domain, said_by=said_by, limit=limit)
-        known = {fact.id for fact in facts}
-        more = tuple(fact for fact in more if fact.id not in known)[: max(limit // 2, limit - len(facts))]
+        more = (await about(names, {fact.id for fact in facts}))[: max(limit // 2, limit - len(facts))]
         facts = (*facts[: limit - len(more)], *more)
-    return Known(facts, names)
+    return Known(facts, names, meant)
 
 
-def _others_and_meant(
-    naming: Sequence[Fact], terms: Sequence[str], facts: Sequence[Fact]
-) -> tuple[tuple[str, ...], tuple[Fact, ...]]:
-    """Other names of the things, and the facts without those of things that are only spelled like a term."""
+def _others_and_meant(naming: Sequence[Fact], terms: Sequence[str]) -> tuple[tuple[str, ...], Meant]:
+    """Other names of the things, and which facts are about them."""
     domains = by_domain(naming)
     found = (name for each in domains.values() for name in each.others(terms))
-    meant = {
-        domain: {each for term in terms for each in same.spellings.keys(term)}
-        for domain, same in domains.items()
-    }
-
-    def is_meant(fact: Fact) -> bool:
-        if fact.domain not in domains:
-            return True
-        spellings = domains[fact.domain].spellings
-        return not meant[fact.domain].isdisjoint(map(spellings.key, (fact.subject, fact.object)))
-
-    return tuple(dict.fromkeys(found))[:MOST_NAMES], tuple(filter(is_meant, facts))
+    names = tuple(dict.fromkeys(found))[:MOST_NAMES]
+    return names, Meant(domains, terms, names)
 
 
 def by_domain(facts: Iterable[Fact]) -> dict[str, SameNames]:
@@ -192,12 +232,6 @@ def _denied(fact: Fact) -> bool:
 
 def _pair(fact: Fact) -> frozenset[str]:
     return frozenset({key(fact.subject), key(fact.object)})
-
-
-def _sides(fact: Fact) -> tuple[str, str]:
-    """The other name and the main one, as keys."""
-    subject, object_ = key(fact.subject), key(fact.object)
-    return (subject, object_) if _OTHER_NAME[_relation(fact)] == "subject" else (object_, subject)
 
 
 def _is_name(text: str) -> bool:

@@ -4,6 +4,7 @@ The api decides which namespaces a client may use.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -25,15 +26,18 @@ from memory.checkpoints.connect import setup_lock
 from memory.database.database import BUSY_SECONDS
 from memory.database.raw_errors import store_errors, translates_errors
 from memory.embedding.embedder import Embedder
+from memory.errors import QuotaReached
 
 log = logging.getLogger(__name__)
 
 PAGE = 1000
+ITEM_BYTES = 2000
+"""What an item takes besides its texts: its row, its part of the indexes, and its vector."""
 MAX_RANKED = 10_000
 """Items that one vector search compares in SQLite, the latest first."""
 
 
-_TRANSLATES_ERRORS = translates_errors("the item store", repeated=("abatch", "sweep_ttl"))
+_TRANSLATES_ERRORS = translates_errors("the item store", repeated=("abatch", "sweep_ttl", "stored_bytes"))
 
 
 @_TRANSLATES_ERRORS
@@ -76,6 +80,16 @@ class SqliteItemStore(AsyncSqliteStore):
             for op, result in zip(operations, results, strict=True)
         ]
 
+    async def stored_bytes(self, label: str, besides: tuple[str, str]) -> int:
+        """What the items below the first label take, without the item at one place: namespace and key."""
+        sizes = "+".join(f"LENGTH(CAST({column} AS BLOB))" for column in ("prefix", "key", "value"))
+        rows = await self.conn.execute_fetchall(
+            f"SELECT SUM({sizes} + ?) FROM store WHERE prefix >= ? AND prefix < ?"
+            " AND NOT (prefix = ? AND key = ?)",
+            (ITEM_BYTES, *_below(label), *besides),
+        )
+        return int(next(iter(rows))[0] or 0)
+
     async def _index(self, op: PutOp) -> None:
         """Updates the vector of one item, or deletes it if the item has no indexed text."""
         place = (".".join(op.namespace), op.key)
@@ -109,9 +123,21 @@ class SqliteItemStore(AsyncSqliteStore):
 class PostgresItemStore(AsyncPostgresStore):
     """LangGraph's PostgreSQL store."""
 
+    async def stored_bytes(self, label: str, besides: tuple[str, str]) -> int:
+        """See `SqliteItemStore`."""
+        async with self._cursor() as cursor:
+            await cursor.execute(
+                "SELECT SUM(octet_length(prefix) + octet_length(key) + octet_length(value::text) + %s)"
+                " AS bytes FROM store"
+                " WHERE prefix ~>=~ %s AND prefix ~<~ %s AND NOT (prefix = %s AND key = %s)",
+                (ITEM_BYTES, *_below(label), *besides),
+            )
+            row: Any = await cursor.fetchone()
+        return int(row["bytes"] or 0)
+
 
 @_TRANSLATES_ERRORS
-class PlainPostgresItemStore(AsyncPostgresStore):
+class PlainPostgresItemStore(PostgresItemStore):
     """LangGraph's PostgreSQL store on a server without pgvector: everything but vector search."""
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -154,7 +180,28 @@ async def delete_items(store: "ItemStore", user: str, owner: str | None) -> int:
     return count
 
 
-ItemStore = SqliteItemStore | AsyncPostgresStore
+async def require_room(
+    store: "ItemStore", namespace: Sequence[str], key: str, value: Mapping[str, Any], most: int
+) -> None:
+    """Raises QuotaReached if the item and the others below its first label take more than `most` bytes.
+
+    Those that are stored at the same moment do not see each other.
+    """
+    place = ".".join(namespace)
+    own = ITEM_BYTES + sum(len(text.encode()) for text in (place, key, json.dumps(value, ensure_ascii=False)))
+    if own + await store.stored_bytes(namespace[0], (place, key)) > most:
+        raise QuotaReached(
+            f"the store items of one owner may take {most:,} bytes: delete some, store new ones with a `ttl`,"
+            " or ask an admin to raise NIGHTSCHOOL_STORE_BYTES"
+        )
+
+
+def _below(label: str) -> tuple[str, str]:
+    """The first text, and the one after the last, of namespaces that begin with the label."""
+    return f"{label}.", f"{label}{chr(ord('.') + 1)}"
+
+
+ItemStore = SqliteItemStore | PostgresItemStore
 """The stores of the two databases; they have the same methods."""
 CONNECTIONS = 4
 TTL: TTLConfig = {"refresh_on_read": False}
@@ -179,7 +226,7 @@ async def open_item_store(url: str, embedder: Embedder) -> AsyncIterator[ItemSto
 
 
 @asynccontextmanager
-async def _postgresql(parsed: URL, embedder: Embedder) -> AsyncIterator[AsyncPostgresStore]:
+async def _postgresql(parsed: URL, embedder: Embedder) -> AsyncIterator[PostgresItemStore]:
     async def embed(texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = (await asyncio.to_thread(embedder.embed, list(texts))).tolist()
         return vectors
@@ -198,6 +245,7 @@ async def _postgresql(parsed: URL, embedder: Embedder) -> AsyncIterator[AsyncPos
         if not vectors:
             log.warning("PostgreSQL lacks pgvector: the item store is not searched by meaning")
         async with opened as store:
+            assert isinstance(store, PostgresItemStore), "it is opened by its class"
             async with setup_lock(connection):
                 await store.setup()
             yield store

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -150,6 +151,30 @@ async def test_bytes_of_store_items_count_like_those_of_documents(serve: Serve, 
         assert (await client.put("/store/items", json=item, headers=ada)).status_code == 204
         refused = await client.put("/store/items", json=item, headers=ada)
         assert (refused.status_code, "ingested bytes a day" in refused.text) == (429, True)
+
+
+async def test_an_owners_store_items_have_room_until_some_are_deleted(serve: Serve, runtime: Runtime) -> None:
+    ada, bob = await key(runtime), await key(runtime, owner="a_b")
+
+    def item(name: str, size: int) -> dict[str, Any]:
+        return {"namespace": ["notes"], "key": name, "value": {"text": "x" * size}}
+
+    async with serve(learning=True, store_bytes=8000) as client:
+
+        async def put(name: str, size: int, headers: dict[str, str] = ada) -> int:
+            reply = await client.put("/store/items", json=item(name, size), headers=headers)
+            if reply.status_code == 429:
+                assert "may take 8,000 bytes: delete some" in reply.text
+            return reply.status_code
+
+        assert [await put(name, 1000) for name in ("a", "b", "c")] == [204, 204, 429]
+        assert await put("a", 1500) == 204, "in its own place"
+        assert await put("c", 10, bob) == 204, "others have room of their own"
+        gone = {"namespace": ["notes"], "key": "a"}
+        (await client.request("DELETE", "/store/items", json=gone, headers=ada)).raise_for_status()
+        assert await put("c", 1000) == 204
+        admin = await key(runtime, scope="admin")
+        assert await put("big", 9000, admin) == 204
 
 
 async def test_learn_runs_a_day_are_limited_over_either_interface(serve: Serve, runtime: Runtime) -> None:

@@ -7,10 +7,13 @@ import time
 import httpx
 import pytest
 
+from agent.skew import gather
 from api.analyses import Analyses
 from api.nightschool import facts, perspectives, withdrawn
+from graphs.state import Runtime
 from memory.ingest.withdrawn import whole_sentences
 from memory.ingest.writer import Contents
+from tests.api.conftest import Serve
 
 
 async def test_one_analysis_runs_at_a_time_and_in_its_own_thread() -> None:
@@ -70,20 +73,34 @@ async def test_the_routes_that_read_all_facts_are_such_analyses(
     def recorded(module: object, function: str) -> None:
         original = getattr(module, function)
 
-        def call(*arguments: object) -> object:
+        def call(*arguments: object, **options: object) -> object:
             names.append(threading.current_thread().name)
-            return original(*arguments)
+            return original(*arguments, **options)
 
         monkeypatch.setattr(module, function, call)
 
     recorded(facts, "first_conflicts")
     recorded(facts, "alike_names")
     recorded(perspectives, "camps")
+    recorded(gather, "measure_aspect")
     for path in (
         "/v1/memory/conflicts",
         "/v1/memory/names",
         "/v1/perspectives/suggested",
         "/v1/memory/stale",
+        "/v1/skew",
     ):
         (await learning.get(path)).raise_for_status()
-    assert names == ["analysis_0"] * 3
+    assert names == ["analysis_0"] * (3 + 5)
+
+
+async def test_the_thread_of_analyses_ends_with_the_service(serve: Serve, runtime: Runtime) -> None:
+    before = threads_of_analyses()
+    async with serve(runtime) as client:
+        (await client.get("/v1/memory/stale")).raise_for_status()
+        assert len(threads_of_analyses() - before) == 1
+    assert threads_of_analyses() <= before
+
+
+def threads_of_analyses() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("analysis")}

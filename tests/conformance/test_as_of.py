@@ -220,3 +220,27 @@ async def test_a_time_without_zone_is_refused(library: Library) -> None:
 
 async def _fail(*_: object, **__: object) -> int:
     raise ConnectionError("cut")
+
+
+async def test_facts_about_what_a_triple_tells_apart_are_told_apart_at_any_time(library: Library) -> None:
+    await library.store(1, "Windows is an operating system.", "systems.md")
+    await library.store(1, "The windows are openings.", "walls.md")
+    await library.store(5, "Nothing is here.", "systems.md")
+    await library.store(5, "Nothing is here.", "walls.md")
+    apart = Fact(
+        id="apart", subject="Windows", relation="is not the same as", object="window", domain="lamps",
+        passage_id="t", source="names.csv", sentence="", start=0, end=0, rule="triple",
+    )  # fmt: skip
+    await library.semantic.add([apart])
+    found = await library.find(2, query="What is Windows?")
+    assert {"operating system"} <= {each.removeprefix("an ") for each in objects(found)}
+    assert "openings" not in objects(found)
+
+
+async def test_many_newer_facts_do_not_hide_older_ones(library: Library) -> None:
+    await library.store(1, OIL)
+    for number in range(3):
+        newer = " ".join(f"A zorble is a gadget of kind {number}x{n}." for n in range(90))
+        await library.store(5, newer, f"b{number}.md")
+    facts = (await library.find(2)).facts
+    assert {fact.source for fact in facts} == {"a.md"}

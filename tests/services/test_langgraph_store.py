@@ -11,7 +11,9 @@ from langgraph_sdk.errors import UnprocessableEntityError
 
 from graphs.state import Runtime
 from memory.database.database import open_database
+from memory.embedding.embedder import HashingEmbedder
 from memory.server.keys import ApiKeys
+from memory.server.store import ITEM_BYTES, open_item_store, owner_label
 from tests.graphs.conftest import clock, runtime
 from tests.support.databases import database_url, empty_runs, home, on_database, postgresql, template
 from tests.support.langgraph_server import serving
@@ -119,3 +121,17 @@ async def test_a_postgresql_without_pgvector_keeps_items_and_says_that_it_cannot
         assert [item["key"] for item in (await store.search_items(["notes"]))["items"]] == ["one"]
         with pytest.raises(UnprocessableEntityError, match="lacks pgvector"):
             await store.search_items(["notes"], query="a light")
+
+
+async def test_what_the_items_of_one_owner_take_is_counted(database_url: str) -> None:
+    async with open_item_store(database_url, HashingEmbedder()) as store:
+        for owner in ("a_b", "axb", "a_b c", "a%b"):
+            for key in ("1", "2"):
+                await store.aput((owner_label(owner), "notes"), key, {"said": "\u00e4" * 100})
+        label = owner_label("a_b")
+        none = await store.stored_bytes(owner_label("nobody"), ("", ""))
+        both = await store.stored_bytes(label, (f"{label}.notes", "3"))
+        one = await store.stored_bytes(label, (f"{label}.notes", "1"))
+    assert none == 0
+    assert both == 2 * one
+    assert ITEM_BYTES + 200 < one < ITEM_BYTES + 250

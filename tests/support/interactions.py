@@ -45,6 +45,14 @@ def interaction(id: str, *, minutes: float = 0, **fields: Any) -> Interaction:
     )
 
 
+def follow_up(first: Interaction, id: str = "i2", **fields: Any) -> Interaction:
+    """The next turn of the conversation, logged with what was said before."""
+    said = ("user", first.question), ("assistant", first.answer), ("user", "And then?")
+    messages = tuple(LoggedMessage.model_validate({"role": role, "content": text}) for role, text in said)
+    who = {"unit": first.unit, "owner": first.owner, "messages": messages}
+    return interaction(id, **{"question": "And then?", "answer": "It is over.", **who, **fields})
+
+
 def feedback(id: str, kind: FeedbackKind, *, minutes: float = 0, **fields: Any) -> Feedback:
     """Feedback on interaction i1, given so many minutes after noon."""
     return Feedback.model_validate(

@@ -67,6 +67,13 @@ def attention(
         ("Golden pairs that wait for a spot check", sum(pair.status == "waiting" for pair in queued)),
         ("Golden pairs to spot-check, taught meanwhile", sum(p.status == "approved" for p in queued)),
     )
+    disputed = next((each.figures for each in steps if each.step == "consolidate"), {}).get("disputed", 0)
+    users = _counts(
+        (
+            "Statements in which users contradict each other, see `nightschool statements disputed`",
+            disputed,
+        )
+    )
     fell = _counts(
         (
             "Attacks that the model fell for, see `nightschool night attacks`",
@@ -74,7 +81,7 @@ def attention(
         )
     )
     skewed = [f"Skew in {alarm}." for alarm in (() if skew is None else skew.alarms)]
-    return (*early, *failed, *queue, *fell, *skewed)
+    return (*early, *failed, *queue, *users, *fell, *skewed)
 
 
 def one_line(reason: str) -> str:

@@ -1,4 +1,4 @@
-"""Loads CSV, TSV and JSON lines: a table where the rows are alike and fit into one, else a section a row."""
+"""Loads CSV, TSV and JSON lines: a table of the rows that fit into one, and a section for each other."""
 
 import csv
 import io
@@ -28,20 +28,29 @@ MOST_NAMED = 20
 
 
 def load_csv(source: Source) -> Loaded:
-    """A table, or a section for each row; the first row names the columns. Raises IngestError."""
+    """A table of the rows that fit into one, and a section for each other; the first row names the columns.
+
+    Raises IngestError.
+    """
     text, charset = decode(source)
     csv.field_size_limit(len(text) + 1)
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
     except csv.Error as error:
         raise IngestError(f"{source.name}: the table is malformed ({error})") from error
-    body = markdown_table(rows) if is_tabular(rows) else _row_sections(source.name, rows)
-    return Loaded(text=body, charset=charset)
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    fitting = [row for row in rows if is_tabular([row])] if is_tabular(rows[:1]) else []
+    if len(fitting) == len(rows):
+        return Loaded(text=markdown_table(rows), charset=charset)
+    table = markdown_table(fitting) if len(fitting) > 1 else ""
+    sections = _row_sections(source.name, rows, only_long=bool(table))
+    return Loaded(text=f"{table}\n\n{sections}".lstrip(), charset=charset)
 
 
-def _row_sections(name: str, rows: Sequence[Sequence[str]]) -> str:
-    """Each row with the names of its columns, which a passage of a wide table could not repeat."""
-    header, *records = [row for row in rows if any(cell.strip() for cell in row)]
+def _row_sections(name: str, rows: Sequence[Sequence[str]], *, only_long: bool) -> str:
+    """Each row, or each that fits into no table, with the names of its columns, which a passage of a wide
+    table could not repeat."""
+    header, *records = rows
     if not records:
         header, records = [], [header]
     columns = _column_names(header, max(map(len, records)))
@@ -49,6 +58,8 @@ def _row_sections(name: str, rows: Sequence[Sequence[str]]) -> str:
     sections: list[str] = []
     length = 0
     for number, record in enumerate(records, start=1):
+        if only_long and is_tabular([record]):
+            continue
         first = " ".join(record[0].split())
         title = first if firsts[first] == 1 else f"{first} (row {number})"
         title = title if first and len(title) <= LONGEST_TITLE else f"row {number}"

@@ -24,7 +24,7 @@ from memory.records.interactions import Interaction
 from memory.records.knowledge import Citation
 from tests.support.adapters import adapter, curriculum
 from tests.support.databases import migrated_sqlite
-from tests.support.interactions import NOON, feedback, interaction
+from tests.support.interactions import NOON, feedback, follow_up, interaction
 from tests.support.preferences import prompt
 from tests.support.tiny_card import FOLDER as TINY
 from training.base_model import open_base_model
@@ -79,6 +79,14 @@ async def test_private_turns_and_the_feedback_on_them_are_no_evidence(database: 
     found = await evidence(database)
     assert [turn.id for turn in found.interactions] == ["i2"]
     assert [each.interaction_id for each in found.feedback] == ["i2"]
+
+
+async def test_a_later_turn_that_quotes_one_reported_as_private_is_no_evidence(database: Database) -> None:
+    reported = await logged(database, "reported as private", minutes=-9999)
+    for turn in (follow_up(reported), interaction("i3")):
+        await InteractionLog(database).save(turn)
+    found = await evidence(database, since=NOON)
+    assert [turn.id for turn in found.interactions] == ["i3"]
 
 
 @pytest.mark.parametrize("kind", PRIVATE)

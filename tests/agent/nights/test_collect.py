@@ -18,7 +18,7 @@ from memory.records.feedback import AnnotationItem
 from memory.records.interactions import LoggedMessage
 from memory.records.nights import Night
 from tests.support.databases import migrated_sqlite
-from tests.support.interactions import NOON, feedback, interaction
+from tests.support.interactions import NOON, feedback, follow_up, interaction
 from tests.support.nights import night
 
 
@@ -92,8 +92,22 @@ async def test_turns_that_must_not_be_used_are_counted_by_reason(
     assert sorted(found.left_out) == [
         "its owner is excluded",
         "no question or no answer",
-        "reported as private",
+        "reported as private, or quotes a turn that was",
     ]
+
+
+async def test_a_later_turn_that_quotes_one_reported_as_private_before_the_period_is_not_used(
+    log: InteractionLog, given: FeedbackStore
+) -> None:
+    reported = interaction("i1", minutes=-60)
+    for turn in (reported, follow_up(reported), interaction("i3")):
+        await log.save(turn)
+    await given.add(feedback("f1", "reported", text="This is private."))
+    found = await collect(log, given, tonight(), SHARED)
+    assert found.ids == ("i3",)
+    evidence = Evidence([follow_up(reported)], [], [item("of-i2", "i2"), item("of-i3", "i3")], ())
+    left = await usable_evidence(evidence, log, given, tonight(), SHARED)
+    assert (list(left.interactions), [each.id for each in left.items]) == ([], ["of-i3"])
 
 
 async def test_evidence_is_free_of_turns_that_must_not_be_used_and_of_what_is_about_them(

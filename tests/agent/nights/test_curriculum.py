@@ -203,6 +203,26 @@ async def test_a_lesson_of_what_a_user_stated_keeps_who_said_it(owner: str | Non
     assert Curriculum.model_validate_json(curriculum.model_dump_json()).digest == curriculum.digest
 
 
+@pytest.mark.parametrize("speakers", [("Ann", "Ann"), ("the user", "the user"), ("Ann", "Ben")])
+async def test_a_lesson_holds_no_two_statements_in_which_users_contradict_each_other(
+    speakers: tuple[str, str],
+) -> None:
+    due = {"subject": "The deadline of Apollo", "relation": "is", "domain": PASSAGE.domain}
+    disputed = [
+        statement(f"s{day}", unit=f"u{day}", speaker=speaker, object=f"{day} June 2026",
+                  text=f"The deadline of Apollo is {day} June 2026.", **due)
+        for day, speaker in zip((5, 7), speakers, strict=True)
+    ]  # fmt: skip
+    undisputed = statement(
+        "s9", unit="u5", text="The deadline of Gemini is 9 June 2026.", object="9 June 2026",
+        **due | {"subject": "The deadline of Gemini"},
+    )  # fmt: skip
+    found = await lesson([], statements=[*disputed, undisputed])
+    assert found.curriculum is not None, found.reason
+    assert {fact.source for fact in found.curriculum.facts} == {statement_source("s9")}
+    assert found.left_out["another user states otherwise, see `nightschool statements disputed`"] == 2
+
+
 async def test_a_surprising_statement_is_taught_again() -> None:
     earlier = await made([], statements=[STATED])
     assert (await lesson([], statements=[STATED], taught=earlier)).curriculum is None

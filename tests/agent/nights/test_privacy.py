@@ -6,6 +6,7 @@ import pytest
 
 from agent.feedback.pair_sources import Evidence
 from agent.nights.privacy import is_about_user, is_personal, private_turns, without_private
+from agent.nights.reported import ReportedTurns
 from agent.nights.revision.archive import archive_answers, archive_golden
 from agent.nights.revision.sources import find_sources
 from memory.embedding.embedder import HashingEmbedder
@@ -81,6 +82,6 @@ def test_corrections_about_a_user_become_no_preference_pair() -> None:
         feedback("f2", "correction", interaction_id="i2", text="That is where I live."),
         feedback("f3", "correction", interaction_id="i3", text="A letter."),
     ]
-    left = without_private(Evidence(turns, given), private_turns(turns, given))
+    left = without_private(Evidence(turns, given), private_turns(turns, ReportedTurns(())))
     assert [each.id for each in left.interactions] == ["i2", "i3"]
     assert [each.interaction_id for each in left.feedback] == ["i3"]

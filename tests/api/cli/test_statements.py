@@ -32,6 +32,21 @@ def test_statements_are_listed_with_whole_ids() -> None:
     assert json.loads(as_json.stdout) == STATED
 
 
+def test_what_users_dispute_is_listed() -> None:
+    dispute = {"statements": [STATED]}
+
+    def listing(request: Request) -> Response:
+        return JSONResponse([dispute] if "domain" not in request.query_params else [])
+
+    with stub([Route("/v1/statements/disputed", listing)]) as port:
+        assert "moved to Bern" in run("statements", "disputed", port=port).stdout
+        assert json.loads(run("statements", "disputed", "--json", port=port).stdout) == {
+            "statements": [STATED]
+        }
+        undisputed = run("statements", "disputed", "--domain", "rust", port=port)
+    assert undisputed.stdout.strip() == "No users contradict each other."
+
+
 def test_forgetting_a_user_says_how_much_it_was() -> None:
     asked: list[dict[str, str]] = []
 

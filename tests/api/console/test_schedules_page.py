@@ -15,7 +15,9 @@ PATH = "/v1/nights/schedule"
 def test_a_schedule_keeps_the_options_that_were_set_elsewhere() -> None:
     before = {"train": True, "preferences": True, "attempts": 2}
     assert options(before, trains=True) == before
-    assert options(before, trains=False) == {"train": False, "preferences": False, "attempts": 2}
+    assert options(before, trains=False) == {"train": False, "preferences": True, "attempts": 2}
+    without_preferences = {"train": False, "preferences": False}
+    assert options(without_preferences, trains=True) == {"train": True, "preferences": False}
     assert options(None, trains=True) == {"train": True}
 
 

@@ -104,6 +104,21 @@ async def test_a_cron_fires_with_its_key_and_is_disabled_once_that_is_revoked(
     assert (await service_of(client).crons.get(cron_id)).last_run_id != run_id
 
 
+@pytest.mark.parametrize("change", [{"enabled": False}, {"enabled": True}, {"schedule": "0 4 * * *"}])
+async def test_an_admins_change_leaves_a_cron_its_owners_key(
+    client: httpx.AsyncClient, change: dict[str, Any]
+) -> None:
+    key_id, ann = await key(client, "ann")
+    _, admin = await key(client, "root", "admin")
+    cron_id = await create(client, ann)
+    (await client.patch(f"/runs/crons/{cron_id}", json=change, headers=admin)).raise_for_status()
+    cron = await service_of(client).crons.get(cron_id)
+    assert (cron.owner, cron.key_id) == ("ann", key_id)
+    other_id, other = await key(client, "ann")
+    (await client.patch(f"/runs/crons/{cron_id}", json=change, headers=other)).raise_for_status()
+    assert (await service_of(client).crons.get(cron_id)).key_id == other_id
+
+
 async def test_a_cron_that_was_made_before_there_were_keys_is_disabled(client: httpx.AsyncClient) -> None:
     cron_id = await create(client, {})
     _, admin = await key(client, "root", "admin")

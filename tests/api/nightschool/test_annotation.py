@@ -19,6 +19,7 @@ from memory.server.keys import ApiKeys, Scope
 from tests.api.conftest import Serve, asking
 from tests.graphs.conftest import BASE_LINES, SONG, TRAINED, Clock
 from tests.support.engines import VaryingEngine
+from tests.support.interactions import follow_up, interaction
 
 Key = Callable[[str, Scope], Awaitable[dict[str, str]]]
 ROOT = Path(__file__).parents[3]
@@ -152,6 +153,22 @@ async def test_a_turn_that_is_reported_as_private_is_taken_from_the_annotators(
     judgement = {"annotator": "ada", "choice": "a"}
     late = await client.post(f"/v1/annotation/items/{shown['id']}/judgement", json=judgement)
     assert late.status_code == 404
+
+
+async def test_later_turns_that_quote_one_reported_as_private_reach_no_annotator(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    first = interaction("first", question="What is the secret of Apollo?", answer="It is behind schedule.")
+    for turn in (first, follow_up(first, "drawn"), interaction("other", question="What is a move?")):
+        await runtime.interactions.save(turn)
+    await sample(client)
+    assert {"drawn", "other"} <= {item["interaction_id"] for item in await items(client)}
+    report = {"interaction_id": first.id, "reported": "Please keep this private."}
+    (await client.post("/v1/feedback", json=report)).raise_for_status()
+    assert [item["interaction_id"] for item in await items(client)] == ["other"]
+    await runtime.interactions.save(follow_up(first, "later"))
+    await sample(client, batch="next")
+    assert [item["interaction_id"] for item in await items(client)] == ["other"]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,23 @@ async def test_what_one_user_stated_is_forgotten_with_its_facts(
     assert (await client.delete(PATH, params={"unit": "ann"})).json() == {"statements": 0}
 
 
+async def test_statements_in_which_users_contradict_each_other_are_listed_until_one_is_forgotten(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    due = {"subject": "The deadline of Apollo", "relation": "is"}
+    stated = [
+        statement(f"d{day}", unit=f"u{day}", text=f"The deadline of Apollo is {day} June.",
+                  object=f"{day} June", **due)
+        for day in (5, 7)
+    ]  # fmt: skip
+    await runtime.nights.save_statements([*stated, statement("d9", domain="cooking", object="9 June", **due)])
+    (dispute,) = (await client.get(f"{PATH}/disputed")).raise_for_status().json()
+    assert {each["id"] for each in dispute["statements"]} == {"d5", "d7"}
+    assert (await client.get(f"{PATH}/disputed", params={"domain": "cooking"})).json() == []
+    await client.delete(PATH, params={"unit": "u5"})
+    assert (await client.get(f"{PATH}/disputed")).json() == []
+
+
 async def test_a_deletion_needs_to_say_whose(client: httpx.AsyncClient) -> None:
     assert (await client.delete(PATH)).status_code == 422
     assert (await client.delete(PATH, params={"unit": ""})).status_code == 422

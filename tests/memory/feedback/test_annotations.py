@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -216,6 +217,31 @@ async def test_twenty_annotators_at_once_never_hold_or_judge_more_than_is_wanted
     judged = Counter(each.item_id for each in await annotations.judgements())
     assert judged == {each.id: annotators for each in items}
     assert {each.status for each in await annotations.list()} == {"done"}
+
+
+async def test_annotators_work_while_items_are_added_released_and_withdrawn(annotations: Annotations) -> None:
+    """On PostgreSQL, a deadlock ends one of them with StoreUnavailable."""
+    ids = [f"i{n}" for n in range(6)]
+
+    async def annotate(name: str) -> None:
+        for round in range(9):
+            now = NOW + round * (LEASE + timedelta(seconds=1)) if round % 3 == 0 else NOW
+            task = await annotations.next(name, now, access=EVERYTHING)
+            if task is None:
+                continue
+            with suppress(UnknownAnnotationItem, AnnotationItemTaken):
+                if round % 2:
+                    await annotations.release(task.item_id, name)
+                else:
+                    await annotations.judge(judgement(task.item_id, name, created_at=now))
+
+    async def withdraw(round: int) -> None:
+        await annotations.add([item(id, annotators=8) for id in (ids if round % 2 else reversed(ids))])
+        for id in ids if round % 2 else reversed(ids):
+            await annotations.withdraw(f"interaction of {id}")
+
+    await annotations.add([item(id, annotators=8) for id in ids])
+    await asyncio.gather(*(annotate(f"annotator {n}") for n in range(6)), *(withdraw(n) for n in range(5)))
 
 
 async def test_gold_items_are_mixed_in_for_every_annotator_and_look_like_the_others(

@@ -84,14 +84,14 @@ async def test_another_date_of_a_document_reaches_the_facts_that_it_still_states
     episodic: CountingEpisodicMemory, semantic: VolatileSemanticMemory
 ) -> None:
     first = datetime(2026, 1, 1, tzinfo=UTC)
-    dates = ("2023-03-04", "2021-03-04", "no date at", "2026-01-05", "2999-03-04", "2023-03-04")
-    for days, date in enumerate(dates):  # the fourth is tomorrow, and today further east
+    dates = ("2023-03-04", "2021-03-04", "no date at", "2999-03-04", "2023-03-04")
+    for days, date in enumerate(dates):
         text = f"---\ndate: {date}\n---\n\n## Lamps\n\nThe Zorble is a lamp of brass.\n"
         document = RawDocument(source="a.md", data=text.encode(), media_type="text/markdown")
         writer = DocumentWriter(episodic, semantic, clock=lambda: first + timedelta(days=days))  # noqa: B023
         await writer.store(Place("a.md", "lamps", None), read(document, "lamps"))
         (stored,) = await semantic.facts("a.md", domain="lamps")
-        known = None if date in ("no date at", "2999-03-04") else f"{date}T00:00:00+00:00"
+        known = None if date == "no date at" else f"{date}T00:00:00+00:00"
         assert (stored.dated and stored.dated.isoformat()) == known
         assert stored.observed_at == first
 

@@ -66,7 +66,7 @@ async def test_a_thing_is_looked_up_by_all_its_names_and_only_where_they_are_uni
     semantic = VolatileSemanticMemory()
     await semantic.add([SHORT, FOUNDED])
     known = await about_by_any_name(semantic, ["DHS"], access=EVERYTHING)
-    assert known == ((SHORT, FOUNDED), ("the Deep Harbour Survey",))
+    assert (known.facts, known.names) == ((SHORT, FOUNDED), ("the Deep Harbour Survey",))
     await semantic.add([fact("DHS", "Department of Human Settlements", relation="stands for", source="d.md")])
     for term in ("DHS", "Deep Harbour Survey"):
         assert (await about_by_any_name(semantic, [term], access=EVERYTHING)).names == ()
@@ -105,6 +105,7 @@ def test_names_that_are_all_alike_are_not_all_compared(monkeypatch: pytest.Monke
     assert len(found.pairs) <= 50
 
 
+RELATIONS = ("stands for", "is also known as", "is the same as")
 APART = triple("Windows", "is not the same as", "window")
 SYSTEM = fact("Windows", "an operating system", relation="is", source="b.md")
 OPENING = fact("the windows", "openings in a wall", relation="are", source="c.md")
@@ -170,3 +171,49 @@ async def test_what_is_told_apart_is_looked_up_apart_and_together_again_without_
     assert await found("openings in a wall") == {OPENING.object}
     await semantic.remove(APART.source, domain=APART.domain)
     assert await found("Windows") == {SYSTEM.object, OPENING.object}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Windows", "window"), ("Mercury Records", "Mercury"), ("Mercury", "mercury")]
+)
+@pytest.mark.parametrize(
+    "joining",
+    [
+        ("W stands for {one}", "W stands for {other}"),
+        ("W stands for {one}", "W is also known as {other}"),
+        ("{one} is also known as W", "W is also known as {other}"),
+        ("W stands for {one}", "W is the same as V", "V stands for {other}"),
+        ("W is the same as {one}", "W is the same as {other}"),
+    ],
+)
+def test_what_a_triple_tells_apart_is_joined_by_no_facts_together(
+    one: str, other: str, joining: tuple[str, ...]
+) -> None:
+    facts = [triple(one, "is not the same as", other)]
+    for sentence in joining:
+        relation = next(each for each in RELATIONS if f" {each} " in sentence)
+        subject, object_ = sentence.format(one=one, other=other).split(f" {relation} ")
+        made = triple(subject, relation, object_)
+        said = made.model_copy(update={"rule": "abbreviation", "source": "b.md"})
+        facts.append(made if relation == "is the same as" else said)
+    names = SameNames(facts)
+    assert names.canonical(one) != names.canonical(other)
+    assert not {one, other} <= {"W", *names.others(["W"])}
+
+
+def test_a_persons_triple_outlasts_the_sentence_that_would_join_what_is_told_apart() -> None:
+    said = fact("W", "window", relation="stands for", source="b.md")
+    names = SameNames([APART, triple("W", "is the same as", "Windows"), said])
+    assert names.canonical("W") == names.canonical("Windows") != names.canonical("window")
+
+
+async def test_as_many_facts_as_asked_for_are_found_of_a_thing_that_is_told_apart() -> None:
+    semantic = VolatileSemanticMemory()
+    of_walls = [fact("the windows", f"hole {n}", relation="are") for n in range(40)]
+    of_systems = [fact("Windows", f"release {n}", relation="has", source="b.md") for n in range(40)]
+    alias = triple("MS Windows", "is the same as", "Windows")
+    await semantic.add([APART, alias, *of_walls, *of_systems])
+    for term in ("Windows", "MS Windows"):
+        known = await about_by_any_name(semantic, [term], access=EVERYTHING, limit=20)
+        assert len(known.facts) == 20
+        assert {each.object.split()[0] for each in known.facts if each.rule != "triple"} == {"release"}

@@ -172,6 +172,14 @@ def test_people_are_pointed_to_what_failed_and_to_their_queue() -> None:
     assert report.golden == {"qa": 4}
 
 
+def test_disputes_between_users_are_to_be_looked_at() -> None:
+    consolidated = night(steps=(StepReport(step="consolidate", status="done", figures={"disputed": 2.0}),))
+    (line,) = morning_report(consolidated, turns=[], scores=[]).attention
+    assert line == (
+        "Statements in which users contradict each other, see `nightschool statements disputed`: 2."
+    )
+
+
 def test_statements_that_no_longer_count_are_numbered_but_never_quoted() -> None:
     figures = {"new": 3.0, "stale": 2.0, "contradicted": 0.0}
     consolidated = night(steps=(StepReport(step="consolidate", status="done", figures=figures),))

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from agent.nights.statements.consolidate import Consolidation, consolidate, expire, forget_unit, merge
+from agent.nights.statements.contradictions import disputes
 from agent.nights.statements.extract import extract_statements
 from agent.nights.statements.facts import (
     conversation_passages,
@@ -169,38 +170,69 @@ def statements(*texts: str) -> list[Statement]:
     return [statement for each in made for statement in each]
 
 
-@pytest.mark.parametrize(
-    ("earlier", "later"),
-    [
-        ("I live in Bern.", "I live in Rome."),
-        ("I'm living in Bern.", "I live in Rome."),
-        ("I work at Siemens.", "I work at Bosch."),
-        ("My name is Tom.", "My name is Tim."),
-        ("Our standup is at 9:30.", "Our standup is at 10:00."),
-        ("My favorite color is blue.", "My favorite color is green."),
-        ("The deadline of Apollo is Friday.", "The deadline of Apollo is Monday."),
-        ("I eat meat.", "I don't eat meat."),
-        ("I don't own a car.", "I own a car."),
-    ],
+def of_two_users(one: str, other: str) -> list[Statement]:
+    return [
+        statement
+        for unit, text in (("u", one), ("v", other))
+        for statement in extract_statements([said(text, id=unit, unit=unit)])
+    ]
+
+
+CONTRADICTING = (
+    ("I live in Bern.", "I live in Rome."),
+    ("I'm living in Bern.", "I live in Rome."),
+    ("I work at Siemens.", "I work at Bosch."),
+    ("My name is Tom.", "My name is Tim."),
+    ("Our standup is at 9:30.", "Our standup is at 10:00."),
+    ("My favorite color is blue.", "My favorite color is green."),
+    ("The deadline of Apollo is Friday.", "The deadline of Apollo is Monday."),
+    ("I eat meat.", "I don't eat meat."),
+    ("I don't own a car.", "I own a car."),
 )
+COMPATIBLE = (
+    ("I lived in Bern.", "I live in Rome."),
+    ("My daughter plays the violin.", "My daughter plays the piano."),
+    ("I'm a nurse.", "I'm a mother of three."),
+    ("My boss is Swedish.", "My boss is a runner."),
+    ("I have a cat.", "I have a dog."),
+    ("I went to Rome in May.", "I went to Oslo in June."),
+    ("My sister lives in Bern.", "I live in Rome."),
+    ("I don't eat meat.", "I don't eat fish."),
+)
+
+
+@pytest.mark.parametrize(("earlier", "later"), CONTRADICTING)
 def test_contradictions_are_found(earlier: str, later: str) -> None:
     counts = merge([], statements(earlier, later), NOON).counts
     assert len(counts.contradictions) == 1
 
 
 @pytest.mark.parametrize(
-    ("earlier", "later"),
-    [
-        ("I lived in Bern.", "I live in Rome."),
-        ("My daughter plays the violin.", "My daughter plays the piano."),
-        ("I'm a nurse.", "I'm a mother of three."),
-        ("My boss is Swedish.", "My boss is a runner."),
-        ("I have a cat.", "I have a dog."),
-        ("I went to Rome in May.", "I went to Oslo in June."),
-        ("My sister lives in Bern.", "I live in Rome."),
-        ("I don't eat meat.", "I don't eat fish."),
-    ],
+    ("one", "other"), [*CONTRADICTING, ("Our pump carries 40 kg.", "Our pump carries 30 kg.")]
 )
+def test_two_users_who_contradict_each_other_are_in_dispute(one: str, other: str) -> None:
+    stated = of_two_users(one, other)
+    (group,) = disputes(stated)
+    assert {each.id for each in group} == {each.id for each in stated}
+
+
+@pytest.mark.parametrize(("one", "other"), COMPATIBLE)
+def test_two_users_who_may_both_be_right_are_not_in_dispute(one: str, other: str) -> None:
+    assert disputes(of_two_users(one, other)) == ()
+
+
+def test_the_disputes_of_many_users_are_found_in_seconds() -> None:
+    (told,) = statements("I live in Bern.")
+    many = [
+        told.model_copy(update={"id": f"s{n}", "unit": f"u{n}", "object": f"Town{n}"}) for n in range(5000)
+    ]
+    started = time.monotonic()
+    (group,) = disputes(many)
+    assert len(group) == len(many)
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(("earlier", "later"), COMPATIBLE)
 def test_what_can_both_be_true_is_no_contradiction(earlier: str, later: str) -> None:
     found = statements(earlier, later)
     assert len(found) == 2

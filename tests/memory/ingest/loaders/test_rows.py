@@ -127,6 +127,20 @@ def test_long_texts_in_a_table_are_read_whole(place: str) -> None:
     assert set(text.split()) <= words
 
 
+@pytest.mark.parametrize("long", ["in a cell", "beyond the widest table"])
+@pytest.mark.parametrize("place", [0, 3, 7])
+def test_a_row_that_fits_into_no_table_is_a_section_and_the_others_stay_a_table(
+    long: str, place: int
+) -> None:
+    rows = [["device", "load"], *([f"Quorbin{n}", f"{n} kg"] for n in range(8))]
+    rows[place + 1] += ["word " * 500] if long == "in a cell" else [*[""] * MAX_COLUMNS, "beyond"]
+    table, section = csv("".join(f"{','.join(row)}\n" for row in rows)).split("\n\n", 1)
+    names = [f"Quorbin{n}" for n in range(8) if n != place]
+    assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == [f"| {name}" for name in names]
+    assert section.splitlines()[0] == f"## Quorbin{place}"
+    assert f"- load: {place} kg" in section
+
+
 def test_trailing_columns_without_text_do_not_make_a_table_wide() -> None:
     blank = "," * (2 * MAX_COLUMNS)
     assert csv(f"name,oil{blank}\nzorble,fish{blank}\n").splitlines()[0] == "| name | oil |"
