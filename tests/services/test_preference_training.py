@@ -11,7 +11,7 @@ from memory.records.evaluations import Drift
 from memory.records.feedback import Algorithm, PreferencePair
 from memory.records.interactions import LoggedMessage
 from tests.support.preferences import preference
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 from training.backends import peft
 from training.backends.base import TrainingSummary, single
 from training.base_model import StudiedModel, evaluation_split, open_base_model
