@@ -14,7 +14,7 @@ from api.console.style import CSS, HEAD, theme
 
 PATH = "/ui"
 IDLE_SECONDS = 0.05
-"""How often Gradio looks for a click. Otherwise it does so a thousand times a second, also where nobody is."""
+"""How often Gradio looks for clicks; without this, a thousand times a second, also where nobody is."""
 CLOSED = ("/upload", "/deep_link", "/monitoring", "/vibe")
 """Parts of Gradio's own paths that the pages do not need; the first takes files from anyone."""
 HEADERS = {
