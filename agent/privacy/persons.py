@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from agent.privacy.finds import Find
-from memory.language.english_model import load_english
+from memory.language.libraries import load_english
 
 if TYPE_CHECKING:
     from spacy.language import Language

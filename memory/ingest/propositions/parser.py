@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from memory.language.english_model import load_english
+from memory.language.libraries import load_english
 
 if TYPE_CHECKING:
     from spacy.language import Language

@@ -1,10 +1,11 @@
-"""spaCy's small English model. Importing and loading it takes seconds, so call it on first use."""
+"""spaCy's small English model and lemminflect. Importing them takes seconds: call these on first use."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ def load_english(*, exclude: Sequence[str] = ()) -> Language:
     # Components of other packages are not used; Presidio's would import transformers, which takes seconds.
     registry._entry_point_factories.entry_points = False
     return english.load(exclude=list(exclude))  # type: ignore[no-any-return]
+
+
+def lemminflect() -> ModuleType:
+    """The module of lemmas and inflections."""
+    with _torch_hidden():
+        import lemminflect  # type: ignore[import-untyped]
+
+    return lemminflect  # type: ignore[no-any-return]
 
 
 @contextmanager
