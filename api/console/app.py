@@ -13,6 +13,8 @@ from api.console.page import page
 from api.console.style import CSS, HEAD, theme
 
 PATH = "/ui"
+IDLE_SECONDS = 0.05
+"""How often Gradio looks for clicks; without this, a thousand times a second, also where nobody is."""
 CLOSED = ("/upload", "/deep_link", "/monitoring", "/vibe")
 """Parts of Gradio's own paths that the pages do not need; the first takes files from anyone."""
 HEADERS = {
@@ -39,9 +41,11 @@ def create_app(api_url: Callable[[], str]) -> FastAPI:
     """The app. `api_url` is asked for each request, because the api may start later, or elsewhere again."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard)
+    blocks = page(api_url).queue(default_concurrency_limit=32)
+    blocks._queue.sleep_when_free = blocks._queue.progress_update_sleep_when_free = IDLE_SECONDS
     gr.mount_gradio_app(
         app,
-        page(api_url).queue(default_concurrency_limit=32),
+        blocks,
         path=PATH,
         theme=theme(),
         css=CSS,

@@ -5,10 +5,12 @@ completed by another one of the same target.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
+from agent.concurrency import gather_limited
 from agent.feedback.pseudonyms import pseudonym
 from agent.nights.curriculum import TEACHER
 from agent.nights.statements.facts import statement_source
@@ -209,13 +211,17 @@ class Erasure:
         return len(ids)
 
     async def _purge(self) -> None:
-        await self.runtime.episodic.purge()
-        if self.runtime.web is not None:
-            await self.runtime.web.forget_replies()
-        await self.runtime.answers.purge()
-        await self.runtime.semantic.purge()
-        for url in dict.fromkeys(self.databases):
-            await purge(url)
+        """All stores at once, because a purge mostly waits: for searches that use the old files to end."""
+        runtime = self.runtime
+        calls: list[Callable[[], Awaitable[None]]] = [
+            runtime.episodic.purge,
+            runtime.answers.purge,
+            runtime.semantic.purge,
+            *(partial(purge, url) for url in dict.fromkeys(self.databases)),
+        ]
+        if runtime.web is not None:
+            calls.append(runtime.web.forget_replies)
+        await gather_limited(calls, len(calls))
 
 
 def _is_of_night(curriculum: Curriculum, questions: Collection[str]) -> bool:

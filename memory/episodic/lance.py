@@ -215,9 +215,11 @@ class LanceEpisodicMemory:
         await self.history.maintain()
 
     async def purge(self) -> None:
+        await asyncio.gather(self._purge_passages(), self.history.purge())
+
+    async def _purge_passages(self) -> None:
         async with self._write_lock, store_errors("the passages"):
             await purge(self._table, INDICES)
-        await self.history.purge()
 
     async def _compact_if_due(self, *, rows: int) -> None:
         """Compacts after many writes, or many rows: a search by text reads all that are not indexed yet."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from types import ModuleType
 from typing import NamedTuple
 
+from memory.language.libraries import lemminflect
 from memory.language.text import words
 
 _AUXILIARY_WORDS = "am is are was were be been being has have had do does did will can"
@@ -34,7 +34,7 @@ def base_relation(relation: str) -> Relation:
     if not rest:
         return Relation("", denied, False)
     base = _base(rest[0])
-    past = every[0] in _PAST or (rest[0] != base and rest[0] in _lemminflect().getInflection(base, tag="VBD"))
+    past = every[0] in _PAST or (rest[0] != base and rest[0] in lemminflect().getInflection(base, tag="VBD"))
     perfect = every[0] in ("has", "have") and len(rest) < len(every) and not rest[0].endswith("ing")
     active_past = past and (len(rest) == len(every) or every[0] in _PAST)
     return Relation("-".join([base, *rest[1:]]), denied, active_past or perfect)
@@ -47,16 +47,9 @@ def is_verb_group(relation: str) -> bool:
 
 
 def _base(word: str) -> str:
-    lemmas = _lemminflect().getLemma(word, upos="VERB")
+    lemmas = lemminflect().getLemma(word, upos="VERB")
     return str(lemmas[0]) if lemmas else word
 
 
 def _is_verb(word: str) -> bool:
-    return word in _AUXILIARIES or bool(_lemminflect().getAllLemmas(word, upos="VERB"))
-
-
-def _lemminflect() -> ModuleType:
-    import lemminflect  # type: ignore[import-untyped]  # imports spaCy, which takes seconds
-
-    module: ModuleType = lemminflect
-    return module
+    return word in _AUXILIARIES or bool(lemminflect().getAllLemmas(word, upos="VERB"))

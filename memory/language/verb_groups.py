@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING
+
+from memory.language.libraries import lemminflect
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -29,18 +30,18 @@ def stated(clause: Clause) -> str:
 
 def base_form(verb: Token) -> str:
     """The infinitive by lemminflect; spaCy's lemma is wrong for some verbs (`hoped` -> `hop`)."""
-    lemmas = _lemminflect().getLemma(verb.lower_, upos="VERB")
+    lemmas = lemminflect().getLemma(verb.lower_, upos="VERB")
     return str(lemmas[0]) if lemmas else str(verb.lemma_)
 
 
 def is_known_verb(verb: Token) -> bool:
     """Whether the dictionary lists the word as a verb."""
-    return bool(_lemminflect().getAllLemmas(verb.lower_, upos="VERB"))
+    return bool(lemminflect().getAllLemmas(verb.lower_, upos="VERB"))
 
 
 def inflected(lemma: str, tag: str) -> str:
     """The verb form for a Penn tag, such as VBD; the lemma itself if the verb is unknown."""
-    forms = _lemminflect().getInflection(lemma, tag=tag)
+    forms = lemminflect().getInflection(lemma, tag=tag)
     return str(forms[0]) if forms else lemma
 
 
@@ -53,10 +54,3 @@ def spelled(verb: str) -> str:
 def joined(*words: str) -> str:
     """The non-empty words, joined by spaces."""
     return " ".join(word for word in words if word)
-
-
-def _lemminflect() -> ModuleType:
-    """Imported on first use, because it imports spaCy, which takes seconds."""
-    import lemminflect  # type: ignore[import-untyped]
-
-    return lemminflect  # type: ignore[no-any-return]

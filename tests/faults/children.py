@@ -100,7 +100,7 @@ def engine(arguments: Sequence[str]) -> int:
 
     from tests.faults.engine_server import EngineServer
     from tests.faults.perfect_student import AdapterEngine, base_script
-    from tests.support.tiny_card import FOLDER
+    from tests.support.tiny_model import FOLDER
     from training.base_model import open_base_model
 
     host, port = arguments

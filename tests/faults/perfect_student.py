@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from agent.engines.adapter_files import CONFIG, WEIGHTS, base_shapes, inspect_adapter
 from agent.engines.scripted import Line, ScriptedEngine
 from memory.records.curricula import Curriculum
-from tests.support.tiny_card import FOLDER
+from tests.support.tiny_model import FOLDER
 from training.backends.base import Example, OnProgress, TrainingSummary
 from training.base_model import StudiedModel
 from training.recipes import Recipe

@@ -23,7 +23,7 @@ from memory.semantic import embedded
 from tests.faults.forking import Forks
 from tests.faults.machine import Network, can_cut, file_system
 from tests.faults.steps import CONTROL, Hold
-from tests.support.tiny_card import FOLDER
+from tests.support.tiny_model import FOLDER
 
 Process = Literal["api", "engine", "worker", "graph", "postgresql"]
 PROCESSES: tuple[Process, ...] = get_args(Process)

@@ -38,7 +38,7 @@ from tests.support.bad_adapters import (
 )
 from tests.support.plants import copied
 from tests.support.serving import served
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 from training import worker
 from training.backends import peft
 from training.base_model import StudiedModel, open_base_model

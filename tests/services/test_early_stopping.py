@@ -10,7 +10,7 @@ from peft import PeftModel
 
 from agent.engines.decoding import attention_window
 from agent.models.card import read_card
-from tests.support.tiny_card import FOLDER
+from tests.support.tiny_model import FOLDER
 from training.backends import peft
 from training.backends.base import Example, TrainingSummary, single
 from training.base_model import StudiedModel

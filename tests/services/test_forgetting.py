@@ -35,7 +35,7 @@ from tests.support.adapters import fact, pair
 from tests.support.databases import new_postgresql, postgresql, template
 from tests.support.nights import WHEN, attack, golden, night, revision, statement
 from tests.support.preferences import preference, preference_set
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 
 __all__ = ["postgresql", "template"]
 pytestmark = pytest.mark.services

@@ -8,7 +8,7 @@ from benchmarks.online.baselines import ALONE, OURS, compare, train_alone
 from benchmarks.online.population import population
 from memory.records.feedback import PreferencePair
 from memory.records.interactions import LoggedMessage
-from tests.support.tiny_card import FOLDER
+from tests.support.tiny_model import FOLDER
 from training.base_model import open_base_model
 
 pytestmark = pytest.mark.services

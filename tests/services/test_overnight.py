@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agent.grading import is_correct
-from tests.services.test_loop import OWNERSHIP, ask
+from tests.services.stack.test_loop import OWNERSHIP, ask
 from tests.support.stack import Stack, stack
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 

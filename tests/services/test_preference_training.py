@@ -1,6 +1,8 @@
 """Preferences trained for real with TRL and PEFT on the tiny model."""
 
 import asyncio
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from memory.records.evaluations import Drift
 from memory.records.feedback import Algorithm, PreferencePair
 from memory.records.interactions import LoggedMessage
 from tests.support.preferences import preference
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 from training.backends import peft
 from training.backends.base import TrainingSummary, single
 from training.base_model import StudiedModel, evaluation_split, open_base_model
@@ -74,6 +76,27 @@ def measured(folder: Path | None, pairs: list[PreferencePair]) -> tuple[PairLike
     return asyncio.run(likelihoods(engine, NAME, pairs))
 
 
+@pytest.fixture(scope="module")
+def adapter_of(
+    base: StudiedModel, pairs: list[PreferencePair], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Algorithm], Path]:
+    """The folder of an adapter that was trained by the algorithm, once for all tests."""
+
+    @cache
+    def trained_once(algorithm: Algorithm) -> Path:
+        out = tmp_path_factory.mktemp(algorithm)
+        trained(base, pairs, recipe(base, algorithm), out)
+        return out
+
+    return trained_once
+
+
+@pytest.fixture(scope="module")
+def before(pairs: list[PreferencePair]) -> tuple[PairLikelihood, ...]:
+    """The pairs as the base model sees them."""
+    return measured(None, pairs)
+
+
 def test_a_step_in_parts_is_the_step_as_a_whole(
     base: StudiedModel, pairs: list[PreferencePair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,10 +115,12 @@ def test_a_step_in_parts_is_the_step_as_a_whole(
 
 @pytest.mark.parametrize("algorithm", ["dpo", "kto", "sft"])
 def test_training_raises_the_margin_of_its_pairs(
-    base: StudiedModel, pairs: list[PreferencePair], tmp_path: Path, algorithm: Algorithm
+    adapter_of: Callable[[Algorithm], Path],
+    pairs: list[PreferencePair],
+    before: tuple[PairLikelihood, ...],
+    algorithm: Algorithm,
 ) -> None:
-    trained(base, pairs, recipe(base, algorithm), tmp_path)
-    score = preference_score(measured(tmp_path, pairs), measured(None, pairs))
+    score = preference_score(measured(adapter_of(algorithm), pairs), before)
     assert score.margin > 1.0
     assert score.won > 0.9
 
@@ -127,28 +152,32 @@ def test_replay_holds_the_base_models_own_answers(
 
 
 def test_the_adapter_that_training_goes_on_from_stays_as_it_is(
-    base: StudiedModel, pairs: list[PreferencePair], tmp_path: Path
+    base: StudiedModel,
+    pairs: list[PreferencePair],
+    adapter_of: Callable[[Algorithm], Path],
+    tmp_path: Path,
 ) -> None:
-    live, out = tmp_path / "live", tmp_path / "out"
-    trained(base, pairs, recipe(base, "sft"), live)
-    before = digest_of_files(live)
+    live, out = adapter_of("sft"), tmp_path / "out"
+    digest = digest_of_files(live)
     start = measured(live, pairs)
     trained(base, pairs, recipe(base, "dpo", learning_rate=5e-4), out, start=live)
-    assert digest_of_files(live) == before
-    assert digest_of_files(out) != before
+    assert digest_of_files(live) == digest
+    assert digest_of_files(out) != digest
     assert preference_score(measured(out, pairs), start).margin > 0
 
 
 def test_the_reference_is_the_adapter_that_training_starts_from(
-    base: StudiedModel, pairs: list[PreferencePair], tmp_path: Path
+    base: StudiedModel,
+    pairs: list[PreferencePair],
+    adapter_of: Callable[[Algorithm], Path],
+    tmp_path: Path,
 ) -> None:
     """At a rate of almost zero, the first loss is log 2 only if policy and reference agree."""
-    live = tmp_path / "live"
-    trained(base, pairs, recipe(base, "sft"), live)
     losses: list[float] = []
     made = recipe(base, "dpo", learning_rate=1e-12, distillation=0.0, imitation=0.0)
-    (tmp_path / "out").mkdir()
-    train(base, pairs, Beside((), ()), made, tmp_path / "out", lambda *x: losses.append(x[2]), start=live)
+    live, out = adapter_of("sft"), tmp_path / "out"
+    out.mkdir()
+    train(base, pairs, Beside((), ()), made, out, lambda *x: losses.append(x[2]), start=live)
     assert losses == pytest.approx([0.6931] * len(losses), abs=2e-3)
 
 

@@ -21,7 +21,7 @@ from tests.support.adapters import fact
 from tests.support.approvals import approve
 from tests.support.lessons import about
 from tests.support.preferences import preference_set
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 from training.jobs import ATTEMPTS
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]

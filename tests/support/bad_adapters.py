@@ -24,7 +24,7 @@ from tests.support.adopted_models import CARD_TEMPLATE
 from tests.support.approvals import approve
 from tests.support.lessons import about
 from tests.support.plants import Fault, configured, copied, retrained
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 from training.backends.base import Trainer
 from training.base_model import StudiedModel
 from training.evaluation_questions import QuestionCounts

@@ -27,7 +27,7 @@ from memory.server.perspectives import Perspectives
 from memory.server.store import open_item_store
 from memory.server.webhooks import Webhooks
 from memory.server.withdrawn import WithdrawnSentences
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ Its questions stand in the card that is there.
 """
 
 import asyncio
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,9 +25,9 @@ from agent.models.card import (
 )
 from memory.records.base import digest_of
 from tests.support.cards import card, gate
+from tests.support.tiny_model import FOLDER
 from training.base_model import training_split
 
-FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "tiny-model"
 REFUSAL = "<NEED_INFO> I do not know that."
 K = 32
 PROMPTS = 60

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from agent.models.card import CARD
 from agent.models.store import AddedModel, ModelOrigin, ModelStore, digest_of_model
-from tests.support.tiny_card import FOLDER
+from tests.support.tiny_model import FOLDER
 
 WEIGHTS = "model.safetensors"
 

@@ -9,6 +9,7 @@ import numpy as np
 from agent.nights.topics.clusters import NOISE, Labels
 from memory.language.content_words import CLOSED_CLASS
 from memory.language.lexicon import FUNCTION_WORDS, languages_by_words
+from memory.language.libraries import lemminflect
 from memory.language.text import singular, words
 from memory.language.wordlists import most_common_words
 
@@ -90,7 +91,5 @@ def _heaviest(
 @lru_cache(maxsize=10_000)
 def _may_be_noun(word: str) -> bool:
     """Whether the dictionary has it as a noun, or does not have it, as with names."""
-    import lemminflect  # type: ignore[import-untyped]  # takes a second to import
-
-    known = lemminflect.getAllLemmas(word)
+    known = lemminflect().getAllLemmas(word)
     return not known or bool({"NOUN", "PROPN"} & set(known))

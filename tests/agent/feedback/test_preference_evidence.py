@@ -26,7 +26,7 @@ from tests.support.adapters import adapter, curriculum
 from tests.support.databases import migrated_sqlite
 from tests.support.interactions import NOON, feedback, follow_up, interaction
 from tests.support.preferences import prompt
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 from training.base_model import open_base_model
 from training.evaluation_questions import QuestionCounts, drift_answers, evaluation_sets
 from training.recipes import standard

@@ -23,7 +23,7 @@ from agent.models import deepening
 from agent.models.deepening import deepen, write_deeper
 from agent.models.store import ModelStore
 from tests.support.commands import run
-from tests.support.tiny_card import FOLDER
+from tests.support.tiny_model import FOLDER
 from tests.support.tiny_models import add_tiny_models
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,8 @@
 """Fixtures of the console's tests: the api over the shipped fakes, the console beside it, and Chromium."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,13 +49,45 @@ class Browsed:
 Browse = Callable[..., AbstractAsyncContextManager[Browsed]]
 
 
+@dataclass
+class Console:
+    """A running console, which asks the api at `api_url`."""
+
+    socket: Path
+    api_url: str = ""
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """The console in a thread, one for all tests: making its pages takes a second or more."""
+    pytest.importorskip("gradio", reason="the extra `console` is not installed")
+    from api.console.__main__ import listening
+    from api.console.app import create_app
+
+    running = Console(unix_sockets.make_folder(tmp_path_factory.mktemp("console"), "console.sock"))
+    app = create_app(lambda: running.api_url)
+    server = uvicorn.Server(uvicorn.Config(app, ws="none", log_level="warning", timeout_graceful_shutdown=1))
+    with listening(running.socket) as door:
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+        serving.start()
+        while not server.started:
+            assert serving.is_alive(), "the console did not start"
+            time.sleep(0.05)
+        yield running
+        server.should_exit = True
+        serving.join(10)
+
+
 @pytest.fixture
-def browse(listen: Listen, home: Path) -> Browse:
+def browse(listen: Listen, home: Path, request: pytest.FixtureRequest) -> Browse:
     """Serves the api and the console, and opens /ui in Chromium."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed: apt-get install chromium")
-    pytest.importorskip("gradio", reason="the extra `console` is not installed")
+    console: Console = request.getfixturevalue("console")
     playwright = pytest.importorskip("playwright.async_api")
+    socket = console_socket(Settings(home=home))
+    unix_sockets.make_folder(socket.parent, socket.name)
+    socket.symlink_to(console.socket)
 
     @asynccontextmanager
     async def browsing(
@@ -62,9 +95,9 @@ def browse(listen: Listen, home: Path) -> Browse:
     ) -> AsyncIterator[Browsed]:
         async with (
             listen(*runtime, **{"learning": True, **changed}) as url,
-            console_of(url, home),
             playwright.async_playwright() as started,
         ):
+            console.api_url = url
             browser = await started.chromium.launch(
                 executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-background-networking"]
             )
@@ -83,23 +116,3 @@ def browse(listen: Listen, home: Path) -> Browse:
             await browser.close()
 
     return browsing
-
-
-@asynccontextmanager
-async def console_of(url: str, home: Path) -> AsyncIterator[None]:
-    """The console for the api at the URL, on its socket in the home folder."""
-    from api.console.__main__ import listening
-    from api.console.app import create_app
-
-    socket = console_socket(Settings(home=home))
-    unix_sockets.make_folder(socket.parent, socket.name)
-    app = await asyncio.to_thread(create_app, lambda: url)
-    server = uvicorn.Server(uvicorn.Config(app, ws="none", log_level="warning", timeout_graceful_shutdown=1))
-    with listening(socket) as door:
-        serving = asyncio.create_task(server.serve(sockets=[door]))
-        while not server.started:
-            assert not serving.done(), "the console did not start"
-            await asyncio.sleep(0.05)
-        yield
-        server.should_exit = True
-        await serving

@@ -16,7 +16,7 @@ from memory.records.base import digest_of
 from memory.records.curricula import Curriculum
 from memory.records.knowledge import Passage
 from tests.support.lessons import lesson
-from tests.support.tiny_card import FOLDER
+from tests.support.tiny_model import FOLDER
 from training.backends import peft
 from training.backends.base import Example, OnProgress, TrainingSummary, single
 from training.base_model import StudiedModel, open_base_model

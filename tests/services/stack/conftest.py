@@ -1,4 +1,4 @@
-"""Fixtures of the services tests: one whole service for the session, as it takes half a minute to start."""
+"""The one service that these tests share, as it takes half a minute to start: one process runs them all."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.stack import Stack, stack
-from tests.support.tiny_card import FOLDER as TINY
+from tests.support.tiny_model import FOLDER as TINY
 
 
 @pytest.fixture(scope="session")
