@@ -28,10 +28,8 @@ async def readable_bm25(
 
     How often a word is in a row counts relative to the row that has it most.
     """
-    searched = query_words(query)
-    total, *found = await asyncio.gather(
-        table.count_rows(where), *(_rows(table, word, where, column, key) for word in searched)
-    )
+    total = await table.count_rows(where)
+    found = await asyncio.gather(*(_rows(table, word, where, column, key) for word in query_words(query)))
     scores: dict[str, float] = {}
     for rows in found:
         count = len(rows) if len(rows) < MOST_ROWS else max(MOST_ROWS, total // 2)

@@ -116,6 +116,7 @@ async def test_words_of_past_documents_of_others_change_no_score(library: Librar
         sources = [("own.md", "ann"), ("too.md", "ann"), *((f"{n}.md", "ben") for n in range(5))]
         for source, owner in sources:
             await library.store(3, "It rests.", source, owner=owner)
+        await library.episodic.maintain()  # indexes them
         found = await library.find(2, query="zorble or gorble", access=Access(owner="ann"))
         scores.append({hit.passage.text: hit.scores for hit in found.evidence})
         for source, owner in sources:

@@ -176,6 +176,7 @@ async def test_words_of_passages_that_one_may_not_read_change_no_score(
     for word in ("morble", "zorble"):
         texts = (f"The {word} number {n} rests." for n in range(5))
         await store.add([passage(text, source="hidden.md", **hidden) for text in texts])
+        await store.maintain()  # indexes them
         scores.append([await store.scores("gorble or zorble", by=by, limit=9, access=ann) for by in SEARCHES])
         await store.remove("hidden.md", domain=hidden.get("domain", "rust"), owner=hidden.get("owner"))
     assert scores[0] == scores[1]
