@@ -3,6 +3,7 @@
 AgentError
 +-- EngineError
 |   +-- EngineUnavailable     the engine cannot be reached or started
+|   |   +-- RequestFailed     the engine answers, and failed on this request
 |   +-- AdapterNotLoaded      the adapter is not loaded in the engine
 |   +-- AdapterRefused        the engine refuses to load the adapter
 |   +-- PromptTooLong         the prompt does not fit into the model's context
@@ -30,6 +31,10 @@ class EngineError(AgentError):
 
 class EngineUnavailable(EngineError):
     """The engine cannot be reached or started."""
+
+
+class RequestFailed(EngineUnavailable):
+    """The engine answers, and failed on this request: another one may succeed."""
 
 
 class AdapterNotLoaded(EngineError):

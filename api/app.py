@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from agent.settings import Settings
-from api import errors, health
+from api import errors, health, reference_page
 from api.admission import Admission
 from api.auth import require_scope
 from api.compose import Service, open_service
@@ -127,9 +127,12 @@ def create_app(settings: Settings, opener: Opener = open_service) -> FastAPI:
         version=version("nightschool"),
         description="An LLM service that knows when it does not know, learns it, and proves that it learned.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.router.routes.extend(_router().routes)
     app.router.routes.append(mcp_http.route())
+    app.router.routes.append(reference_page.route())
     errors.add_handlers(app)
 
     def body_limit(path: str) -> int | None:

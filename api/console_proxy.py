@@ -22,6 +22,9 @@ from memory import unix_sockets
 log = logging.getLogger(__name__)
 PATH = "/ui"
 CONNECT_SECONDS = 30.0
+MOST_REQUESTS = 200
+"""Requests in progress, most of them streams of open pages: they need no key, and must leave the api's
+callers a place among its connections. More of them make the transport's bookkeeping slow, too."""
 NOT_PASSED_ON = frozenset(
     {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"date", b"server"}
 )
@@ -44,6 +47,7 @@ class ConsoleProxy:
         self._app = app
         # No connection is used twice: the console may close an idle one just as the next request is sent.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        self._in_progress = 0
         self._transport = httpx.AsyncHTTPTransport(uds=str(socket), verify=False, limits=limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,9 +55,20 @@ class ConsoleProxy:
             async with self._transport:
                 await self._app(scope, receive, send)
         elif scope["type"] == "http" and (scope["path"] == PATH or scope["path"].startswith(f"{PATH}/")):
-            await self._forward(scope, receive, send)
+            await self._admit(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._in_progress >= MOST_REQUESTS:
+            message = "too many pages of the console are open: close some, or try again later"
+            await reply(scope["path"], 503, "console_busy", message, close=True)(scope, receive, send)
+            return
+        self._in_progress += 1
+        try:
+            await self._forward(scope, receive, send)
+        finally:
+            self._in_progress -= 1
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)

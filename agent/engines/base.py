@@ -4,10 +4,12 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from langchain_core.messages import BaseMessage
+from pydantic import model_validator
 
+from agent.engines.answer_schema import require_affordable
 from memory.records.base import Interval, Record
 
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -34,6 +36,11 @@ class Sampling(Record):
     tools: tuple[dict[str, Any], ...] = ()
     """Functions that the model may call, in OpenAI's format."""
     tool_choice: str | dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _affordable(self) -> Self:
+        require_affordable(self.response_format, *self.tools)
+        return self
 
 
 class Alternative(Record):

@@ -23,7 +23,7 @@ from agent.engines.base import (
     TextCompleter,
     Token,
 )
-from agent.errors import EngineUnavailable
+from agent.errors import EngineUnavailable, RequestFailed
 
 FAILURES = 5
 """Failures in a row that open the circuit: more than one request that an engine's restart breaks off."""
@@ -57,8 +57,8 @@ class Circuit:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Counts how a request ends: EngineUnavailable is a failure. A caller's mistake, or a reader who
-        left, says nothing about the engine.
+        """Counts how a request ends: EngineUnavailable is a failure. A caller's mistake, a reader who left,
+        or a request that the engine itself says it failed on, says nothing about others' requests.
 
         Raises EngineUnavailable at once while the circuit is open, or another request tries the engine.
         """
@@ -68,6 +68,8 @@ class Circuit:
         self._probing = self._probing or probe
         try:
             yield
+        except RequestFailed:
+            raise
         except EngineUnavailable as error:
             self._failures += 1
             self._reason = str(error)

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import AccessDep
 from api.compose import ServiceDep
@@ -23,6 +23,8 @@ router = APIRouter(tags=["documents"])
 
 class SearchRequest(BaseModel):
     """What to search for, and where."""
+
+    model_config = ConfigDict(extra="forbid")
 
     query: Annotated[str, Field(min_length=1, max_length=2000)]
     limit: Annotated[int, Field(ge=1, le=MOST_HITS)] = 8

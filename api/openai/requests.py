@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from agent.chat.routing import AUTO
+from agent.engines.answer_schema import require_affordable
 from agent.engines.base import Sampling
 from agent.models.card import ChatTemplate
 from api.openai.messages import Message
@@ -165,6 +166,8 @@ class ChatRequest(SamplingFields):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        formats = [self.response_format] if self.response_format is not None else []
+        require_affordable(*(each.model_dump(by_alias=True) for each in (*formats, *(self.tools or ()))))
         if self.top_logprobs and not self.logprobs:
             raise ValueError("top_logprobs needs logprobs=true")
         if self.tool_choice not in (None, "none", "auto") and not self.tools:

@@ -192,6 +192,8 @@ def http_check(url: str, socket: Path | None = None) -> Check:
             transport = httpx.AsyncHTTPTransport(uds=uds, verify=False)
             async with httpx.AsyncClient(timeout=HEALTH_SECONDS, transport=transport) as client:
                 return (await client.get(url)).is_success
+        except httpx.RemoteProtocolError:
+            return True  # it closed the connection, as the api does with those beyond its limit
         except httpx.HTTPError:
             return False
 

@@ -33,10 +33,13 @@ HUNG_SECONDS = 90.0
 """A running component whose health check fails for this long is restarted."""
 GRACE_SECONDS = 4.0
 """Time to stop before a process is killed; two rounds of it fit into the ten seconds that a stop may take."""
+GONE_SECONDS = 15.0
+"""Limit for waiting until all processes of a component are gone, before it is restarted: one that is killed
+keeps its sockets, and its memory on a GPU, while the kernel frees its memory."""
 DRAIN_SECONDS = 1.0
 """Limit for reading the last output of a dead process, in case another process holds its pipe open."""
 BAD_CONFIGURATION = 2
-"""Exit status of a process that a restart would not help."""
+"""Exit status of a process that a restart would not help, if it was never ready with this configuration."""
 LOG_BYTES = 20_000_000
 """Size from which a log file is rotated at the next start."""
 
@@ -161,11 +164,13 @@ async def _keep_running(
         await children[other].ready.wait()
     failed_starts = crashes = 0
     last_crash = -CRASH_WINDOW_SECONDS
+    ever_ready = False
     while not child.stopping:
         status, was_ready = await _run(child, logs, on_output, on_event)
         if child.stopping:
             return
         now = time.monotonic()
+        ever_ready = ever_ready or was_ready
         if was_ready:
             failed_starts = 0
             crashes = crashes + 1 if now - last_crash < CRASH_WINDOW_SECONDS else 1
@@ -173,7 +178,7 @@ async def _keep_running(
         else:
             failed_starts += 1
         ending = f"ended with {_status_text(status)}"
-        if not was_ready and status == BAD_CONFIGURATION:
+        if not ever_ready and status == BAD_CONFIGURATION:
             raise GaveUp(
                 _with_last_lines(child, f"{ending} and cannot be started with this configuration", logs)
             )
@@ -185,6 +190,8 @@ async def _keep_running(
         pause = BACKOFF_SECONDS[min(failed_starts + crashes - 1, len(BACKOFF_SECONDS) - 1)]
         on_event(name, f"{ending}; restarting it in {pause:g} s")
         await asyncio.sleep(pause)
+        assert child.process is not None
+        await _all_gone(child.process)
 
 
 async def _run(
@@ -315,6 +322,17 @@ def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None
         os.killpg(process.pid, number)
     except ProcessLookupError:
         return
+
+
+async def _all_gone(process: asyncio.subprocess.Process) -> None:
+    """Waits until no process of the group is left, or GONE_SECONDS have passed."""
+    last = time.monotonic() + GONE_SECONDS
+    while time.monotonic() < last:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        await asyncio.sleep(0.1)
 
 
 def _status_text(status: int) -> str:

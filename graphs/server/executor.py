@@ -29,9 +29,10 @@ from graphs.server.background_jobs import (
     open_background_jobs,
 )
 from graphs.server.event_log import EventLog, Notifier
+from graphs.server.failure_message import bug_message
 from graphs.server.graph_spec import GraphSpec
 from graphs.server.retention import CLEANUP_SECONDS, delete_old_events
-from graphs.server.run_attempt import ActiveRun, RunAttempt, bug_message, thread_config
+from graphs.server.run_attempt import ActiveRun, RunAttempt, thread_config
 from graphs.server.run_spec import RunRequest, RunSpec, check
 from graphs.state import Runtime
 from memory.checkpoints.savers import Saver
@@ -403,7 +404,7 @@ class Executor:
 
         A rollback that was requested cannot be done then either, so the run stays, with the error.
         """
-        details = {"error": type(error).__name__, "message": bug_message(error)}
+        details = {"error": type(error).__name__, "message": bug_message(error, run.owner)}
         outcome = ThreadOutcome(values=None, error=details)
         try:
             await self.runs.finish(run, "error", outcome, checkpoint_id=None, give_up=True)

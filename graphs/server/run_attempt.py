@@ -13,6 +13,7 @@ from langgraph.errors import EmptyInputError, GraphRecursionError, InvalidUpdate
 from agent.errors import AgentError
 from graphs.server import recovery
 from graphs.server.event_log import EventLog
+from graphs.server.failure_message import bug_message, failure_message
 from graphs.server.graph_spec import FailureKind, GraphSpec
 from graphs.server.run_spec import Nodes, RunRequest, graph_config, graph_input
 from graphs.server.snapshots import unfinished_steps
@@ -99,11 +100,11 @@ class RunAttempt:
         except EXPECTED_FAILURES as error:
             log.warning("run %s failed: %s", run.run_id, error)
             stopped = isinstance(error, GraphRecursionError)
-            reason = f"too many steps: {error}" if stopped else str(error)
+            reason = f"too many steps: {error}" if stopped else failure_message(error, run.owner)
             return await self._failed(error, "stopped" if stopped else "failed", reason)
         except Exception as error:
             log.exception("run %s failed", run.run_id)
-            return await self._failed(error, "failed", bug_message(error))
+            return await self._failed(error, "failed", bug_message(error, run.owner))
         finally:
             if active.graph is not None:
                 if (
@@ -180,11 +181,6 @@ def thread_config(thread_id: str, checkpoint_id: str | None = None) -> RunnableC
         if checkpoint_id is None
         else {**configurable, "checkpoint_id": checkpoint_id}
     }
-
-
-def bug_message(error: Exception) -> str:
-    """The message for an unexpected error."""
-    return f"a bug in Nightschool, {type(error).__name__}: {error}; please report it"
 
 
 def _node_names(nodes: Nodes, graph_spec: GraphSpec) -> set[str]:

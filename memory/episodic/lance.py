@@ -6,6 +6,7 @@ One process writes, others may read. `memory.retrieval.hybrid` combines the two 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from memory.episodic.base import (
     documents_of,
     evidence,
     indexed_text,
+    scale_bm25,
     scaled_score,
     searchable_text,
 )
@@ -28,6 +30,7 @@ from memory.episodic.history import KEPT
 from memory.episodic.lance_history import LancePassageHistory
 from memory.episodic.name_graph import NAME_COLUMNS, ReadableNames, passage_names, passage_titles
 from memory.episodic.name_graph_cache import NameGraphCache
+from memory.episodic.readable_words import readable_bm25
 from memory.errors import CorruptRecord
 from memory.language.normalisation import normalised
 from memory.records.access import Access
@@ -142,6 +145,15 @@ class LanceEpisodicMemory:
     ) -> dict[str, float]:
         if limit < 1 or not query.strip() or (among is not None and not among):
             return {}
+        where = readable_rows(access, domain)
+        if among is not None:
+            listed = f"id IN ({', '.join(map(quoted, among))})"
+            where = f"{where} AND {listed}" if where else listed
+        if by == "text" and not access.everything:
+            async with store_errors("the passages"):
+                bm25 = await readable_bm25(self._table, query, where=where, column="searched", key="id")
+            found = best_first((id_, scale_bm25(score)) for id_, score in bm25.items())
+            return dict(islice(found.items(), limit))
         if by == "vector":
             vector = (await asyncio.to_thread(self._embedder.embed, [normalised(query)]))[0]
             search: Any = self._table.query().nearest_to(vector).distance_type("cosine").nprobes(PROBES)
@@ -149,10 +161,6 @@ class LanceEpisodicMemory:
                 search = search.bypass_vector_index()
         else:
             search = self._table.query().nearest_to_text(indexed_text(query), columns="searched")
-        where = readable_rows(access, domain)
-        if among is not None:
-            listed = f"id IN ({', '.join(map(quoted, among))})"
-            where = f"{where} AND {listed}" if where else listed
         if where:
             search = search.where(where)
         column = "_distance" if by == "vector" else "_score"

@@ -1,8 +1,9 @@
 """The history of passages in a LanceDB table beside that of the passages."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,16 @@ from lancedb.index import FTS
 from lancedb.table import AsyncTable
 
 from memory.embedding.embedder import Embedder
-from memory.episodic.base import SearchBy, indexed_text, scaled_score, searchable_text
+from memory.episodic.base import (
+    SearchBy,
+    best_first,
+    indexed_text,
+    scale_bm25,
+    scaled_score,
+    searchable_text,
+)
 from memory.episodic.history import PastPassage, facts_about
+from memory.episodic.readable_words import readable_bm25
 from memory.errors import CorruptRecord
 from memory.language.normalisation import normalised
 from memory.records.access import Access
@@ -74,6 +83,9 @@ class LancePassageHistory:
         async with store_errors(_WHAT):
             if limit < 1 or not query.strip() or not await self._table.count_rows():
                 return ()
+        where = _there(as_of, access, domain)
+        if by == "text" and not access.everything:
+            return await self._readable_by_text(query, where, limit)
         if by == "vector":
             vector = (await asyncio.to_thread(self._embedder.embed, [normalised(query)]))[0]
             search: Any = self._table.query().nearest_to(vector).distance_type("cosine")
@@ -81,13 +93,16 @@ class LancePassageHistory:
             search = self._table.query().nearest_to_text(indexed_text(query), columns="searched")
         value = "_distance" if by == "vector" else "_score"
         async with store_errors(_WHAT):
-            found = search.where(_there(as_of, access, domain)).select(["id", "body", value])
-            rows = await found.limit(limit).to_list()
-        hits = [
-            Evidence(passage=_past(row).passage, score=scaled_score(row[value], by), found_by=(by,))
-            for row in rows
-        ]
-        return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id)))
+            rows = await search.where(where).select(["id", "body", value]).limit(limit).to_list()
+        return _hits(((row, scaled_score(row[value], by)) for row in rows), by)
+
+    async def _readable_by_text(self, query: str, where: str, limit: int) -> tuple[Evidence, ...]:
+        async with store_errors(_WHAT):
+            bm25 = await readable_bm25(self._table, query, where=where, column="searched", key="id")
+            best = dict(islice(best_first(bm25.items()).items(), limit))
+            listed = f"id IN ({', '.join(map(quoted, best))})"
+            rows = await self._table.query().where(listed).select(["id", "body"]).to_list() if best else []
+        return _hits(((row, scale_bm25(best[row["id"]])) for row in rows), "text")
 
     async def about(
         self, term_keys: Sequence[str], *, as_of: datetime, access: Access, domain: str | None = None
@@ -117,6 +132,12 @@ class LancePassageHistory:
         async with self._write_lock, store_errors(_WHAT):
             if await self._table.count_rows(where):
                 await self._table.delete(where)
+
+
+def _hits(found: Iterable[tuple[dict[str, Any], float]], by: SearchBy) -> tuple[Evidence, ...]:
+    """The passages of rows with their scores, best first."""
+    hits = [Evidence(passage=_past(row).passage, score=score, found_by=(by,)) for row, score in found]
+    return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id)))
 
 
 def _there(as_of: datetime, access: Access, domain: str | None) -> str:

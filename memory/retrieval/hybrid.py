@@ -43,9 +43,8 @@ async def retrieve(
 ) -> Findings:
     """The best passages for `query`, best first, and the facts about the things named in it.
 
-    What `access` does not let read is not found, and has no influence on the graph's part in it. What users
-    stated is left out, except by the user or conversation `said_by`. Each passage's score is the weighted sum
-    of its signals, at most 1.
+    What `access` does not let read is not found, and changes no score. What users stated is left out, except
+    by the user or conversation `said_by`. Each passage's score is the weighted sum of its signals, at most 1.
     Raises StoreUnavailable if a store cannot be reached, ValueError for a limit below 1.
     """
     if limit < 1:

@@ -120,6 +120,20 @@ async def test_an_engine_that_fails_again_and_again_is_left_alone_and_recovers_b
         assert (await client.get("/readyz")).json()["parts"]["engine"] == "ok"
 
 
+@pytest.mark.parametrize("way", ["failed on this request", "error event"])
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+async def test_requests_that_the_engine_fails_on_keep_nobody_else_from_it(
+    over: Over, way: str, streamed: bool
+) -> None:
+    async with over(way, Clock()) as (client, server):
+        for _ in range(FAILURES + 1):
+            await client.post(CHAT, json=BODIES[CHAT] | {"stream": streamed})
+        assert server.asked == FAILURES + 1
+        assert (await client.get("/readyz")).json()["parts"]["engine"] == "ok"
+        server.way = "well"
+        assert (await client.post(CHAT, json=BODIES[CHAT])).status_code == 200
+
+
 @pytest.mark.parametrize("way", ["HTML page", "broken off", "hangs in the middle"])
 async def test_a_langgraph_stream_ends_in_an_error_event(serve: Serve, runtime: Runtime, way: str) -> None:
     async with (

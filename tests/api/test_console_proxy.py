@@ -1,8 +1,11 @@
 """The console is served at /ui: from its own process, behind the checks of hosts and origins."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,6 +13,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from agent.settings import Settings
+from api import console_proxy
 from api.console.__main__ import listening
 from api.console_proxy import console_socket
 from tests.api.conftest import Listen, Serve
@@ -42,8 +46,6 @@ async def test_requests_and_streams_pass_through_unchanged(listen: Listen, home:
 
         return StreamingResponse(beats())
 
-    import httpx
-
     socket = console_socket(Settings(home=home))
     socket.parent.mkdir(parents=True)
     app = Starlette(
@@ -58,5 +60,40 @@ async def test_requests_and_streams_pass_through_unchanged(listen: Listen, home:
             assert reply.text == "b'/ui/a%2Fb' c=d%20e b'body'"
             async with client.stream("GET", "/ui/endless") as stream:
                 assert (await anext(stream.aiter_bytes())).startswith(b"beat")
+        server.should_exit = True
+        await serving
+
+
+async def test_open_pages_leave_the_api_its_connections(
+    listen: Listen, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page needs no key, and its streams stay open for as long as it does."""
+
+    async def endless(request: Request) -> StreamingResponse:
+        async def beats() -> AsyncIterator[bytes]:
+            while True:
+                yield b"beat\n"
+                await asyncio.sleep(0.01)
+
+        return StreamingResponse(beats())
+
+    monkeypatch.setattr(console_proxy, "MOST_REQUESTS", 2)
+    socket = console_socket(Settings(home=home))
+    socket.parent.mkdir(parents=True)
+    server = uvicorn.Server(
+        uvicorn.Config(Starlette(routes=[Route("/ui/endless", endless)]), ws="none", log_level="warning")
+    )
+    with listening(socket) as door:
+        serving = asyncio.create_task(server.serve(sockets=[door]))
+        async with listen() as url, httpx.AsyncClient(base_url=url) as client:
+            async with client.stream("GET", "/ui/endless"), client.stream("GET", "/ui/endless"):
+                refused = await client.get("/ui/endless")
+                assert (refused.status_code, refused.json()["error"]["code"]) == (503, "console_busy")
+                assert (await client.get("/healthz")).status_code == 200
+            async with asyncio.timeout(10):
+                while True:
+                    async with client.stream("GET", "/ui/endless") as again:
+                        if again.status_code == 200:
+                            break
         server.should_exit = True
         await serving

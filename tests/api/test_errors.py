@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from api import errors
+from graphs.server.failure_message import bug_message, failure_message
 from graphs.state import Runtime
 from memory.errors import StoreUnavailable
 from memory.records.base import Interval
@@ -79,3 +80,32 @@ async def test_what_fails_is_told_to_admins_alone(
             ready: Any = await client.get("/readyz", headers=headers)
             state = ready.json()["parts"]["database"]
             assert (ready.status_code, state == "failing", secret in state) == (503, not told, told)
+
+
+async def test_what_ended_a_run_is_told_to_admins_alone(
+    serve: Serve, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_maker(runtime)
+    callers = [(await key("ada", "chat"), False), (await key("root", "admin"), True)]
+    run = {"assistant_id": "chat", "input": {"messages": [{"role": "user", "content": "Hello!"}]}}
+    async with serve(runtime, learning=True) as client:
+        monkeypatch.setattr(runtime.engine, "available", False)  # the scripted engine's switch
+        for headers, told in callers:
+            thread = (await client.post("/threads", json={}, headers=headers)).json()["thread_id"]
+            waited = await client.post(f"/threads/{thread}/runs/wait", json=run, headers=headers)
+            streamed = await client.post(f"/threads/{thread}/runs/stream", json=run, headers=headers)
+            stored = await client.get(f"/threads/{thread}", headers=headers)
+            for reply in (waited, streamed, stored):
+                assert ("switched off" in reply.text) == told, reply.text
+                assert told or "the engine is not available" in reply.text
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailable("/srv/x.db failed", part="the database"), KeyError("/srv/x.db")]
+)
+def test_no_failure_of_ours_names_its_paths_to_an_owner(error: Exception) -> None:
+    for message in (failure_message, bug_message):
+        assert "/srv" in message(error, None)
+    assert "/srv" not in bug_message(error, "ada")
+    if isinstance(error, StoreUnavailable):
+        assert failure_message(error, "ada").startswith("the database is not available")

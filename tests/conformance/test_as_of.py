@@ -40,8 +40,8 @@ class Library:
         document = RawDocument(source=source, data=data, media_type="text/markdown")
         await self._writer.store(Place(source, "lamps", owner), read(document, "lamps", owner))
 
-    async def remove(self, source: str = "a.md") -> None:
-        await self._writer.remove(Place(source, "lamps", None))
+    async def remove(self, source: str = "a.md", owner: str | None = None) -> None:
+        await self._writer.remove(Place(source, "lamps", owner))
 
     async def find(
         self,
@@ -104,6 +104,25 @@ async def test_maintenance_and_purging_keep_the_history(library: Library) -> Non
     await library.store(3, GAS)
     await library.episodic.purge()
     assert texts(await library.find(2)) == {OIL}
+
+
+async def test_words_of_past_documents_of_others_change_no_score(library: Library) -> None:
+    scores = []
+    for word in ("morble", "zorble"):
+        for source, text in (("own.md", "A zorble rests."), ("too.md", "A gorble rests.")):
+            await library.store(1, text, source, owner="ann")
+        for number in range(5):
+            await library.store(1, f"The {word} rests in room {number}.", f"{number}.md", owner="ben")
+        sources = [("own.md", "ann"), ("too.md", "ann"), *((f"{n}.md", "ben") for n in range(5))]
+        for source, owner in sources:
+            await library.store(3, "It rests.", source, owner=owner)
+        await library.episodic.maintain()  # indexes them
+        found = await library.find(2, query="zorble or gorble", access=Access(owner="ann"))
+        scores.append({hit.passage.text: hit.scores for hit in found.evidence})
+        for source, owner in sources:
+            await library.remove(source, owner=owner)
+    assert scores[0] == scores[1]
+    assert any("zorble" in text for text in scores[0])
 
 
 @pytest.mark.services

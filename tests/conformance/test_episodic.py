@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from memory.embedding.embedder import HashingEmbedder
-from memory.episodic.base import EpisodicMemory, StoredDocument, fingerprint
+from memory.episodic.base import EpisodicMemory, SearchBy, StoredDocument, fingerprint
 from memory.episodic.lance import LanceEpisodicMemory
 from memory.episodic.volatile import VolatileEpisodicMemory
 from memory.records.access import EVERYTHING, Access
@@ -16,6 +16,7 @@ from tests.support.documents import passage
 
 BORROW = passage("A borrow is a loan of a value to a function.")
 MOVE = passage("A move is a transfer of a value to a new owner.")
+SEARCHES: tuple[SearchBy, ...] = ("vector", "text")
 LEVAIN = passage("A levain is a portion of sourdough starter.", source="b.md", domain="bread")
 
 
@@ -161,6 +162,33 @@ async def test_names_show_nothing_of_what_one_may_not_read(store: EpisodicMemory
     assert ben.titled("engine") == closed.titled("engine") == []
     one = await store.names(access=EVERYTHING, domain="bread")
     assert len(one.mentioning("ada lovelace", most=1)) == 1
+
+
+@pytest.mark.parametrize(
+    "hidden", [{"owner": "ben"}, {"domain": "law-2"}], ids=["another owner's", "of a closed domain"]
+)
+async def test_words_of_passages_that_one_may_not_read_change_no_score(
+    store: EpisodicMemory, hidden: dict[str, str]
+) -> None:
+    ann = Access(owner="ann", closed=frozenset({"law-2"}))
+    await store.add([passage("A gorble shines.", owner="ann"), passage("A zorble shines.", owner="ann")])
+    scores = []
+    for word in ("morble", "zorble"):
+        texts = (f"The {word} number {n} rests." for n in range(5))
+        await store.add([passage(text, source="hidden.md", **hidden) for text in texts])
+        await store.maintain()  # indexes them
+        scores.append([await store.scores("gorble or zorble", by=by, limit=9, access=ann) for by in SEARCHES])
+        await store.remove("hidden.md", domain=hidden.get("domain", "rust"), owner=hidden.get("owner"))
+    assert scores[0] == scores[1]
+
+
+async def test_a_rare_word_counts_more_than_one_that_all_that_may_be_read_has(store: EpisodicMemory) -> None:
+    theirs = [passage(f"A gorble shines in room {n}.", owner="ann") for n in range(9)]
+    rare = passage("A zorble shines in room 9.", owner="ann")
+    await store.add([*theirs, rare])
+    found = await store.search("gorble or zorble", by="text", limit=20, access=Access(owner="ann"))
+    assert len(found) == 10
+    assert found[0].passage == rare
 
 
 async def test_a_search_among_ids_finds_nothing_else(store: EpisodicMemory) -> None:

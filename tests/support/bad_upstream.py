@@ -10,8 +10,8 @@ PAGE = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 ENDLESS = 3 << 20
 WAYS = (
     "invalid JSON", "JSON of something else", "HTML page", "HTML page with 502", "HTML page with 400",
-    "too busy", "bytes that are no text", "nothing", "hangs", "broken off", "broken off inside an event",
-    "connection lost", "error event", "hangs in the middle", "endless line",
+    "too busy", "failed on this request", "bytes that are no text", "nothing", "hangs", "broken off",
+    "broken off inside an event", "connection lost", "error event", "hangs in the middle", "endless line",
 )  # fmt: skip
 """How it answers; the ways after `hangs` begin with a good part, if the answer is streamed."""
 MIDDLE = WAYS[WAYS.index("hangs") + 1 :]
@@ -70,6 +70,9 @@ class BadUpstream:
                 writer.write(_reply(PAGE, kind="text/html", status="400 Bad Request"))
             case "too busy":
                 writer.write(_reply('{"error": {"message": "slow down"}}', status="429 Too Many Requests"))
+            case "failed on this request":
+                failure = {"error": {"message": "Internal server error", "code": 500}}
+                writer.write(_reply(json.dumps(failure), status="500 Internal Server Error"))
             case "bytes that are no text":
                 writer.write(_reply(b"\xff\xfe\x00\x81", status="500 Internal Server Error"))
             case "nothing":

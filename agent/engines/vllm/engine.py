@@ -33,7 +33,14 @@ from agent.engines.vllm.protocol import (
     ServedModels,
     Tokenized,
 )
-from agent.errors import AdapterNotLoaded, AdapterRefused, EngineError, EngineUnavailable, PromptTooLong
+from agent.errors import (
+    AdapterNotLoaded,
+    AdapterRefused,
+    EngineError,
+    EngineUnavailable,
+    PromptTooLong,
+    RequestFailed,
+)
 from agent.models.card import ChatTemplate
 from memory import tracing
 from memory.records.base import ADAPTER_PATTERN
@@ -366,7 +373,8 @@ class VllmEngine:
         try:
             return protocol.parse_reply(body, kind)
         except EngineError as error:
-            raise self._explained(Response(200, str(error)), adapter) from error
+            reported = isinstance(error, RequestFailed)
+            raise self._explained(Response(200, str(error), reported), adapter) from error
 
     def _explained(self, response: Response, adapter: str | None) -> Exception:
         return failures.explain(response, self._url, model=self._name, adapter=adapter)

@@ -6,10 +6,14 @@ import aiohttp
 
 from agent.engines.entropy import TOP_LOGPROBS
 from agent.engines.vllm import protocol
-from agent.errors import AdapterNotLoaded, EngineError, EngineUnavailable, PromptTooLong
+from agent.errors import AdapterNotLoaded, EngineError, EngineUnavailable, PromptTooLong, RequestFailed
 
 CALLERS_MISTAKES = (400, 422)
 """Statuses with which vLLM refuses a request, in JSON; a proxy's have a page instead."""
+
+FAILED_ITSELF = 500
+"""The status with which vLLM tells, in JSON, that it failed on one request. A proxy has others, or a page,
+and a server whose engine died ends."""
 
 
 class Response(NamedTuple):
@@ -17,6 +21,8 @@ class Response(NamedTuple):
 
     status: int
     text: str
+    reported: bool = False
+    """Whether the text is an error that the server reported instead of an answer."""
 
     @property
     def failed(self) -> bool:
@@ -45,6 +51,8 @@ def explain(response: Response, url: str, *, model: str, adapter: str | None) ->
         if "context length" in response.text or "max_model_len" in response.text:
             return PromptTooLong(f"shorten the conversation: {response}")
         return ValueError(f"vLLM rejected the request: {response}")
+    if response.reported or (response.status == FAILED_ITSELF and protocol.is_json(response.text)):
+        return RequestFailed(f"{url} failed on this request: {response}; see the engine's log")
     return EngineUnavailable(f"{url} failed: {response}; see the engine's log")
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.engines.base import Alternative, FinishReason, Sampling, Token, ToolCall, escape_control_tokens
 from agent.engines.entropy import TOP_LOGPROBS, entropy_bounds
-from agent.errors import EngineError
+from agent.errors import EngineError, RequestFailed
 from agent.models.card import ChatTemplate
 
 DATA = b"data:"
@@ -341,7 +341,7 @@ def _openai_messages(messages: Sequence[BaseMessage], template: ChatTemplate) ->
 
 
 def parse_reply(body: bytes, kind: type[_Kind]) -> _Kind:
-    """Parses an answer or chunk. Raises EngineError for an error message or anything else."""
+    """Parses an answer or chunk. Raises RequestFailed for an error message, EngineError for anything else."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
@@ -352,7 +352,7 @@ def parse_reply(body: bytes, kind: type[_Kind]) -> _Kind:
         first = invalid.errors(include_url=False, include_input=False)[0]
         location = ".".join(str(part) for part in first["loc"])
         raise EngineError(f"unexpected reply ({location}: {first['msg']}): is it a chat model?") from invalid
-    raise EngineError(f"it reported an error: {message}")
+    raise RequestFailed(f"it reported an error: {message}")
 
 
 def is_json(text: str) -> bool:

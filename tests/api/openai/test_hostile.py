@@ -16,6 +16,9 @@ CHAT, TEXT, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/response
 HELLO = {"role": "user", "content": "Hello!"}
 TOOL = {"type": "function", "function": {"name": "f"}}
 SECONDS = 10
+WIDE = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(5000)}}
+STALLING: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "wide", "schema": WIDE}}
+"""Compiling it would keep the engine from answering others."""
 LINES = {"Hello!": Line(text="Hello, how can I help?"), "Once upon": Line(text=" a time", entropy=1.0)}
 
 
@@ -64,6 +67,9 @@ REFUSED: list[tuple[str, object, str]] = [
     (CHAT, asking("Hello!", tools=[TOOL], tool_choice={"function": 5}), "tool_choice"),
     (CHAT, asking("Hello!", tools=[TOOL], tool_choice={"function": {"name": ["f"]}}), "tool_choice"),
     (CHAT, asking("Hello!", tools=[{}]), "tools.0.type"),
+    (CHAT, asking("Hello!", response_format=STALLING), "properties"),
+    (CHAT, asking("Hello!", tools=[{"type": "function", "function": STALLING["json_schema"]}]), "properties"),
+    (RESPONSES, {"input": "Hello!", "text": {"format": STALLING | STALLING["json_schema"]}}, "properties"),
     (CHAT, asking("x" * 900_000), "shorten"),
     (TEXT, {"prompt": ""}, "prompt"),
     (TEXT, {"prompt": None}, "prompt"),

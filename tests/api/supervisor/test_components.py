@@ -1,5 +1,6 @@
 """What `nightschool up` starts depends on what the model is good for."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from agent.errors import ModelRefused
 from agent.models.card import CARD
 from agent.models.store import ModelStore
 from agent.settings import Settings
-from api.supervisor.components import components, console, engine
+from api.supervisor.components import components, console, engine, http_check
 from tests.agent.models.test_store import origin, studied
 from tests.support.cards import card, model_folder
 
@@ -68,3 +69,15 @@ def test_an_engine_does_not_start_on_weights_that_were_exchanged(tmp_path: Path)
     studied(store.path("small"))
     with pytest.raises(ModelRefused, match="have changed"):
         engine(Settings(home=tmp_path, models=store.folder, model="small"))
+
+
+async def test_an_api_that_closes_connections_beyond_its_limit_is_not_one_that_hangs() -> None:
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(close, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/healthz"
+    async with server:
+        assert await http_check(url)()
+    assert not await http_check(url)()

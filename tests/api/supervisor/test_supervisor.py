@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from api.supervisor import supervisor
 from api.supervisor.supervisor import Component, GaveUp, supervise
 
 WAITS = "print('up', flush=True)\nimport time\nwhile True: time.sleep(0.05)"
@@ -103,6 +104,59 @@ async def test_what_a_killed_part_left_behind_is_ended_too(tmp_path: Path) -> No
     async with asyncio.timeout(10):
         while _lives(int(grandchild)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+    heard.stop.set()
+    await running
+
+
+async def test_a_part_that_was_ready_once_is_tried_again_whatever_its_next_start_ends_with(
+    tmp_path: Path,
+) -> None:
+    """As the engine, whose socket a process of the killed one still had."""
+    heard = Heard()
+    code = f"""
+        import os, pathlib, sys
+        starts = pathlib.Path({str(tmp_path / "starts")!r})
+        starts.write_text(starts.read_text() + "." if starts.exists() else ".")
+        if len(starts.read_text()) == 2:
+            sys.exit(2)
+        print("pid", os.getpid(), flush=True)
+    """
+    running = asyncio.create_task(heard.supervise([child("engine", textwrap.dedent(code) + WAITS)], tmp_path))
+    await asyncio.wait_for(heard.ready.wait(), 20)
+    os.kill(int(heard.lines[0][1].split()[1]), signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while len(heard.order("ready")) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert len(heard.order("starting")) == 3
+    heard.stop.set()
+    await running
+
+
+async def test_a_part_is_started_again_once_all_processes_of_the_last_one_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = Heard()
+    asked: list[int] = []
+
+    def dying(group: int, number: int) -> None:
+        """As while the kernel frees the memory of a process that was killed."""
+        if number == 0:
+            asked.append(len(heard.order("starting")))
+            if len(asked) == 5:
+                raise ProcessLookupError
+        else:
+            killpg(group, number)
+
+    killpg = os.killpg
+    monkeypatch.setattr(supervisor.os, "killpg", dying)
+    code = "import os; print('pid', os.getpid(), flush=True)\n" + WAITS
+    running = asyncio.create_task(heard.supervise([child("engine", code)], tmp_path))
+    await asyncio.wait_for(heard.ready.wait(), 20)
+    os.kill(int(heard.lines[0][1].split()[1]), signal.SIGKILL)
+    async with asyncio.timeout(20):
+        while len(heard.order("ready")) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert asked == [1] * 5
     heard.stop.set()
     await running
 
