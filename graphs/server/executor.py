@@ -64,7 +64,6 @@ MAX_CONCURRENT_RUNS = 200
 """Runs that one process works on, without those that wait; others stay pending."""
 QUOTAS: Mapping[str, int] = {"learn": 50, "night": 50}
 """Most unfinished runs of a graph on the threads of one owner."""
-
 PeriodicTask = Callable[["Executor"], Awaitable[None]]
 NO_TASKS: Mapping[str, PeriodicTask] = {}
 
