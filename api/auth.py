@@ -68,18 +68,24 @@ AccessDep = Annotated[Access, Depends(access_of)]
 
 
 def require_scope(scope: Scope) -> Any:
-    """A dependency of routes: the caller needs the scope, and access to the thread in the path, if any."""
+    """A dependency of routes, see ScopeCheck."""
+    return Depends(ScopeCheck(scope))
 
-    async def check(request: Request, service: ServiceDep, caller: CallerDep) -> None:
-        caller.require(scope)
+
+class ScopeCheck:
+    """The caller needs the scope, and access to the thread in the path, if any."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request, service: ServiceDep, caller: CallerDep) -> None:
+        caller.require(self.scope)
         path = request.path_params
         if "thread_id" in path:
             await check_access(service, caller, path["thread_id"])
         elif "run_id" in path and not await _may_approve(service, caller, request):
             # A learn run, whose thread has the same id.
             await check_access(service, caller, path["run_id"], must_exist=True)
-
-    return Depends(check)
 
 
 async def _may_approve(service: Service, caller: Caller, request: Request) -> bool:

@@ -18,6 +18,7 @@ from agent.growth.plan import RESULTS, SHIPPED, Shipped, read_coefficients
 from agent.settings import PREFIX, Settings
 from agent.settings_file import type_text
 from api.app import ROUTES, create_app
+from api.auth import ScopeCheck
 from api.cli.main import app as commands
 from api.metrics import catalogue
 
@@ -193,7 +194,10 @@ def _scopes(app: FastAPI) -> Iterator[tuple[str, str]]:
         for part in parts:
             for route in part.router.routes:
                 if isinstance(route, APIRoute):
-                    yield from ((f"{method} {route.path}", scope) for method in route.methods)
+                    checks = [each.dependency for each in route.dependencies]
+                    own = [each.scope for each in checks if isinstance(each, ScopeCheck)]
+                    for method in route.methods:
+                        yield f"{method} {route.path}", (own or [scope])[-1]
 
 
 def _heading(path: str) -> str:
