@@ -30,7 +30,7 @@ from memory.episodic.history import KEPT
 from memory.episodic.lance_history import LancePassageHistory
 from memory.episodic.name_graph import NAME_COLUMNS, ReadableNames, passage_names, passage_titles
 from memory.episodic.name_graph_cache import NameGraphCache
-from memory.episodic.readable_words import readable_bm25
+from memory.episodic.readable_words import hides_rows, readable_bm25
 from memory.errors import CorruptRecord
 from memory.language.normalisation import normalised
 from memory.records.access import Access
@@ -149,11 +149,11 @@ class LanceEpisodicMemory:
         if among is not None:
             listed = f"id IN ({', '.join(map(quoted, among))})"
             where = f"{where} AND {listed}" if where else listed
-        if by == "text" and not access.everything:
-            async with store_errors("the passages"):
+        async with store_errors("the passages"):
+            if by == "text" and await hides_rows(self._table, readable_rows(access, None)):
                 bm25 = await readable_bm25(self._table, query, where=where, column="searched", key="id")
-            found = best_first((id_, scale_bm25(score)) for id_, score in bm25.items())
-            return dict(islice(found.items(), limit))
+                found = best_first((id_, scale_bm25(score)) for id_, score in bm25.items())
+                return dict(islice(found.items(), limit))
         if by == "vector":
             vector = (await asyncio.to_thread(self._embedder.embed, [normalised(query)]))[0]
             search: Any = self._table.query().nearest_to(vector).distance_type("cosine").nprobes(PROBES)

@@ -21,7 +21,7 @@ from memory.episodic.base import (
     searchable_text,
 )
 from memory.episodic.history import PastPassage, facts_about
-from memory.episodic.readable_words import readable_bm25
+from memory.episodic.readable_words import hides_rows, readable_bm25
 from memory.errors import CorruptRecord
 from memory.language.normalisation import normalised
 from memory.records.access import Access
@@ -83,8 +83,9 @@ class LancePassageHistory:
         async with store_errors(_WHAT):
             if limit < 1 or not query.strip() or not await self._table.count_rows():
                 return ()
+            hidden = by == "text" and await hides_rows(self._table, readable_rows(access, None))
         where = _there(as_of, access, domain)
-        if by == "text" and not access.everything:
+        if hidden:
             return await self._readable_by_text(query, where, limit)
         if by == "vector":
             vector = (await asyncio.to_thread(self._embedder.embed, [normalised(query)]))[0]

@@ -21,6 +21,14 @@ MOST_ROWS = 5_000
 SCORE = "_score"
 
 
+async def hides_rows(table: AsyncTable, where: str) -> bool:
+    """Whether the table has rows that its reader's filter (empty for none) leaves out.
+
+    Otherwise LanceDB's own BM25 tells nothing, and is one search in place of one a word.
+    """
+    return bool(where) and await table.count_rows(where) < await table.count_rows()
+
+
 async def readable_bm25(
     table: AsyncTable, query: str, *, where: str, column: str, key: str
 ) -> Mapping[str, float]:
