@@ -16,7 +16,7 @@ CHAT, TEXT, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/response
 HELLO = {"role": "user", "content": "Hello!"}
 TOOL = {"type": "function", "function": {"name": "f"}}
 SECONDS = 10
-WIDE = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(5000)}}
+WIDE = {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(500)}}
 STALLING: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "wide", "schema": WIDE}}
 """Compiling it would keep the engine from answering others."""
 LINES = {"Hello!": Line(text="Hello, how can I help?"), "Once upon": Line(text=" a time", entropy=1.0)}
