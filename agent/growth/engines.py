@@ -12,9 +12,10 @@ from memory.records.adapters import Adapter
 class OneEngine:
     """Opens the model that is asked for; the one before it is let go of."""
 
-    def __init__(self, open_engine: Callable[[AddedModel], Engine], registry: AdapterRegistry) -> None:
+    def __init__(self, open_engine: Callable[[AddedModel], Engine], *registries: AdapterRegistry) -> None:
+        """The registries are those of the models, each with its own base."""
         self._open = open_engine
-        self._registry = registry
+        self._registries = {registry.base: registry for registry in registries}
         self._model: str | None = None
         self._engine: Engine | None = None
 
@@ -25,6 +26,7 @@ class OneEngine:
             self._engine = await asyncio.to_thread(self._open, model)
             self._model = model.card.digest
         if adapter is not None and adapter.name not in await self._engine.loaded():
-            folder = await asyncio.to_thread(self._registry.fetch, adapter.name)
+            registry = self._registries[model.card.digest]
+            folder = await asyncio.to_thread(registry.fetch, adapter.name)
             await self._engine.load(adapter.name, folder)
         return self._engine

@@ -98,7 +98,7 @@ async def grow(growing: Growing, domain: Domain | None = None) -> GrowthReport:
     check_models(growing.source, growing.target, growing.lever)
     sources = await _sources(growing, domain)
     questions = {each.domain: held_out_questions(each.lessons) for each in sources}
-    engines = OneEngine(growing.open_engine, growing.source_adapters)
+    engines = OneEngine(growing.open_engine, growing.source_adapters, growing.target_adapters)
 
     async def ask(model: AddedModel, adapter: Adapter | None, domain: Domain) -> ClosedBook:
         return await _ask(growing, engines, model, adapter, domain, questions[domain])

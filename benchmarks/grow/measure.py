@@ -27,7 +27,7 @@ async def measured(
     """
     report = await grow(growing, domain)
     (grown,) = report.domains
-    engines = OneEngine(growing.open_engine, growing.source_adapters)
+    engines = OneEngine(growing.open_engine, growing.source_adapters, growing.target_adapters)
 
     async def ask(model: AddedModel, registry: AdapterRegistry) -> list[ClosedBook]:
         live = registry.live(domain)

@@ -230,7 +230,7 @@ async def test_a_service_that_lies_or_hangs_is_found(
     hold = SimpleNamespace(
         set=lambda step: None, go=lambda: None, clear=lambda: None, reached=lambda: "train"
     )
-    service: Any = SimpleNamespace(home=home.folder, hold=hold)
+    service: Any = SimpleNamespace(home=home.folder, hold=hold, processes=())
     prepared = case.Prepared("a", "lamps", "day", ("q",), "now")
     outcome = await case.run(
         service, cast(Any, None), case.Case("kill", "api", "learn", "train"), 1, prepared

@@ -14,7 +14,8 @@ ATTACK = "<img src=x onerror=alert(1)>"
 
 
 def fact(subject: str, relation: str, object: str, **more: Any) -> dict[str, Any]:
-    said = {"sentence": f"{subject} {relation} {object}.", "source": "a.md", "observed_at": None}
+    said: dict[str, Any] = {"sentence": f"{subject} {relation} {object}.", "source": "a.md"}
+    said |= dict.fromkeys(("observed_at", "valid_until", "dated"))
     return {"subject": subject, "relation": relation, "object": object, **said, **more}
 
 

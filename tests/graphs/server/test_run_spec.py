@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from langgraph.types import Command, Send, StateSnapshot
+from langgraph.types import Command, PregelTask, Send, StateSnapshot
 
 from graphs.server.run_spec import CommandSpec, Goto, RunRequest, check, graph_config, graph_input
 from memory.server.runs import ThreadRun
@@ -28,7 +28,8 @@ GRAPH = TaskSpec()
 
 def standing(values: dict[str, Any], *next_nodes: str) -> StateSnapshot:
     """A thread's state before those nodes."""
-    return StateSnapshot(values, next_nodes, {"configurable": {}}, None, None, None, (), ())
+    tasks = tuple(PregelTask(name, name, ()) for name in next_nodes)
+    return StateSnapshot(values, next_nodes, {"configurable": {}}, None, None, None, tasks, ())
 
 
 @pytest.mark.parametrize(
