@@ -10,42 +10,37 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from agent.growth import plan
+from benchmarks.capacity.plan import Load
 from memory.results import FOLDER, Result, Table, rows, write
 
 WATTS = 30.0
 """Of two server cores with their share of memory and cooling; an assumption, see `--watts`."""
-TOKENS = 120
-"""Of an answer, as `make bench-capacity` assumes."""
+TOKENS = Load().tokens
+"""Of an answer."""
 QUESTIONS = (1, 10, 50, 200, 1000, 10_000)
-SOURCES = {
-    "read_per_second": ("capacity", "passages a second that one process reads, with facts and vectors"),
-    "teach_seconds": ("learning", "seconds per passage"),
-    "grow_seconds": ("grow", "seconds a passage"),
+SOURCES = {name: (source.result, source.figure) for name, source in plan.SOURCES.items()} | {
     "small_tokens": ("study/smollm2-135m", "tokens_per_second_batched"),
     "large_tokens": ("study/gemma-3-270m", "tokens_per_second_batched"),
-    "sources_right": ("answers", "squad: answer or quote holds the gold answer"),
     "one_taught": ("learning", "squad, one passage a lesson: closed-book"),
     "one_before": ("learning", "squad, one passage a lesson: base closed-book"),
-    "ten_taught": ("learning", "squad, 10 passages: closed-book"),
     "ten_before": ("learning", "squad, 10 passages: base closed-book"),
     "ten_reading_before": ("learning", "squad, 10 passages: base with sources"),
     "ten_reading": ("learning", "squad, 10 passages: with sources"),
-    "moved": ("grow", "lessons moved"),
     "lessons": ("grow", "lessons"),
-    "small_taught": ("grow", "people's questions, source after"),
-    "large_taught": ("grow", "people's questions, target after"),
 }
-"""The result and the figure in it behind each coefficient."""
+"""The result and the figure in it behind each coefficient: those of `nightschool models plan`, and more."""
 
 
 @dataclass(frozen=True)
 class Coefficients:
     """What was measured: seconds are of two cores, shares of people's questions on SQuAD."""
 
-    read_per_second: float
+    passages_read: float
+    """A second, with facts and vectors."""
     teach_seconds: float
     """Of training and measuring, per passage, on the small base."""
     grow_seconds: float
@@ -56,21 +51,25 @@ class Coefficients:
     sources_right: float
     one_taught: float
     one_before: float
-    ten_taught: float
+    taught_right: float
+    """After lessons of 10 passages, without sources."""
     ten_before: float
     ten_reading_before: float
     ten_reading: float
     moved: float
     lessons: float
-    small_taught: float
-    large_taught: float
+    kept_right: float
+    """Of the small base, without sources."""
+    grown_right: float
+    """Of the large one, on the same questions."""
 
 
 def read_coefficients(folder: Path) -> Coefficients:
     """The coefficients, from the results of other benchmarks. Raises FileNotFoundError or KeyError."""
     found: dict[str, float] = {}
     documents: dict[str, Mapping[str, float]] = {}
-    for name, (result, figure) in SOURCES.items():
+    for name in (field.name for field in fields(Coefficients)):
+        result, figure = SOURCES[name]
         if result not in documents:
             documents[result] = json.loads((folder / f"{result}.json").read_text("utf-8"))["figures"]
         found[name] = float(documents[result][figure])
@@ -80,7 +79,7 @@ def read_coefficients(folder: Path) -> Coefficients:
 def minutes(questions: int, known: Coefficients) -> dict[str, float]:
     """Minutes until so many questions, each with a passage of its own, can be answered in each way."""
     return {
-        "sources": questions / known.read_per_second / 60,
+        "sources": questions / known.passages_read / 60,
         "teach": questions * known.teach_seconds / 60,
         "grow": questions * (known.teach_seconds + known.grow_seconds) / 60,
         "start large": questions * known.grow_seconds / 60,
@@ -179,22 +178,20 @@ def page(known: Coefficients, watts: float, seconds: float) -> Result:
             ),
             Table(
                 title="When learning loses to retrieval",
-                text="Shares of people's questions answered rightly. Without sources a lesson answers fewer"
-                " than the sources do at every size that was measured, also of one passage: learning pays"
-                " for questions that come without their sources, and where it makes the model read better.",
+                text=f"Shares of people's questions answered rightly. {_against_sources(known)}",
                 head=("what", "before", "after learning"),
                 rows=rows(
                     [
                         ("one passage a lesson, no sources", known.one_before, known.one_taught),
-                        ("10 passages a lesson, no sources", known.ten_before, known.ten_taught),
+                        ("10 passages a lesson, no sources", known.ten_before, known.taught_right),
                         (
                             "10 passages a lesson, the model reads the sources",
                             known.ten_reading_before,
                             known.ten_reading,
                         ),
                         ("the service, quoting its sources", known.sources_right, ""),
-                        ("the large base, no sources", "", known.large_taught),
-                        ("the small base, the same questions", "", known.small_taught),
+                        ("the large base, no sources", "", known.grown_right),
+                        ("the small base, the same questions", "", known.kept_right),
                     ]
                 ),
             ),
@@ -207,7 +204,7 @@ def page(known: Coefficients, watts: float, seconds: float) -> Result:
                     [
                         (name, f"{value:,.2f}", f"{1000 * kilowatt_hours(value, watts):,.4f}")
                         for name, value in (
-                            ("read a passage", 1 / known.read_per_second),
+                            ("read a passage", 1 / known.passages_read),
                             ("teach a passage to the small base", known.teach_seconds),
                             ("teach a passage to the large base", known.grow_seconds),
                             ("an answer of the small base", answers["small"]),
@@ -222,12 +219,24 @@ def page(known: Coefficients, watts: float, seconds: float) -> Result:
                 head=("coefficient", "value", "page", "figure"),
                 rows=rows(
                     [
-                        (name, getattr(known, name), f"{result}.md", figure)
-                        for name, (result, figure) in SOURCES.items()
+                        (name, value, f"{SOURCES[name][0]}.md", SOURCES[name][1])
+                        for name, value in asdict(known).items()
                     ]
                 ),
             ),
         ),
+    )
+
+
+def _against_sources(known: Coefficients) -> str:
+    """Whether lessons of any size that was measured answer as many questions as the sources."""
+    sizes = {"one passage": known.one_taught, "10 passages": known.taught_right}
+    enough = [size for size, right in sizes.items() if right >= known.sources_right]
+    if enough:
+        return f"Without sources, lessons of {' and of '.join(enough)} answer as many as the sources do."
+    return (
+        f"Without sources, lessons of {' and of '.join(sizes)} answer fewer than the sources do:"
+        " learning pays for questions that come without their sources, and where the model then reads better."
     )
 
 

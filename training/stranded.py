@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 STRANDED_SECONDS = 10.0
 """Within this time DBOS records the outcome of a job, unless it failed to."""
@@ -20,7 +20,7 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 def is_outage(error: Exception) -> bool:
     """Whether the disk or the queue's database failed, whatever the job."""
-    return isinstance(error, SQLAlchemyError) or (isinstance(error, OSError) and error.errno in DISK_ERRORS)
+    return isinstance(error, OperationalError) or (isinstance(error, OSError) and error.errno in DISK_ERRORS)
 
 
 class Stranded(Exception):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -34,11 +37,23 @@ def lemminflect() -> ModuleType:
 @contextmanager
 def _torch_hidden() -> Iterator[None]:
     """spaCy imports torch if it is installed, and does not need it: that costs 1.6 seconds and 180 MB."""
-    if "torch" in sys.modules:
-        yield
-        return
-    sys.modules["torch"] = None  # type: ignore[assignment]  # an import then fails as if it were missing
+    missing = _MissingHere()
+    sys.meta_path.insert(0, missing)
     try:
         yield
     finally:
-        del sys.modules["torch"]
+        sys.meta_path.remove(missing)
+
+
+class _MissingHere(MetaPathFinder):
+    """Makes an import of torch fail as if it were not installed, in this thread alone."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname == "torch" and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError("torch is hidden from spaCy", name="torch")
+        return None

@@ -196,12 +196,10 @@ class ErasableRows:
                     await connection.execute(
                         update(GAPS).where(GAPS.c.merged_into.in_(page)).values(merged_into=None)
                     )
-                of_page = table.c.id.in_(
-                    page
-                )  # locked in one order, so that no two writers wait for each other
-                await connection.execute(
-                    select(table.c.id).where(of_page).order_by(table.c.id).with_for_update()
-                )
+                of_page = table.c.id.in_(page)
+                # Locked in one order, so that no two writers wait for each other.
+                locked = select(table.c.id).where(of_page).order_by(table.c.id).with_for_update()
+                await connection.execute(locked)
                 count += (await connection.execute(delete(table).where(of_page))).rowcount
         return count
 

@@ -1,6 +1,7 @@
 """The cost of sources, teaching and growing, by hand on round figures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from benchmarks import cost
 from memory.results import FOLDER
 
 ROUND = cost.Coefficients(
-    read_per_second=10.0,
+    passages_read=10.0,
     teach_seconds=60.0,
     grow_seconds=120.0,
     small_tokens=100.0,
@@ -17,14 +18,14 @@ ROUND = cost.Coefficients(
     sources_right=0.9,
     one_taught=0.3,
     one_before=0.0,
-    ten_taught=0.4,
+    taught_right=0.4,
     ten_before=0.0,
     ten_reading_before=0.5,
     ten_reading=0.8,
     moved=0.0,
     lessons=1.0,
-    small_taught=0.2,
-    large_taught=0.1,
+    kept_right=0.2,
+    grown_right=0.1,
 )
 
 
@@ -37,6 +38,12 @@ def test_growing_takes_what_both_bases_take() -> None:
 def test_growing_has_paid_when_the_cheaper_answers_have_saved_the_lessons_of_the_small_base() -> None:
     # 100 tokens take 1 s on the small base and 2 s on the large one; ten lessons took 600 s.
     assert cost.turns_to_pay(10, ROUND, tokens=100) == pytest.approx(600)
+
+
+@pytest.mark.parametrize(("taught", "said"), [(0.4, "answer fewer"), (0.95, "lessons of 10 passages answer")])
+def test_the_page_says_what_was_measured_of_learning_against_sources(taught: float, said: str) -> None:
+    page = cost.page(replace(ROUND, taught_right=taught), 30.0, 0.0)
+    assert said in " ".join(table.text for table in page.tables)
 
 
 def test_energy_is_seconds_times_watts() -> None:

