@@ -1,4 +1,4 @@
-"""The date that a document gives itself: in its front matter, its properties or the metadata of its page.
+"""The date that a document gives itself: in its properties or the metadata of its page.
 
 Where a document gives several, it is the last on which its text was revised.
 """
@@ -16,7 +16,6 @@ FIRST_YEAR, LAST_YEAR = 1000, 2999
 """A year outside is a program's mark for no date, or nonsense."""
 LONGEST = 60
 """Characters of a date, as written."""
-MAX_FRONT_MATTER = 20_000
 MAX_SCRIPTS = 20
 """Blocks of JSON-LD that are read of a page."""
 _TEMPLATE = datetime(2013, 12, 23, 23, 15, tzinfo=UTC)
@@ -28,14 +27,6 @@ _UNSET = frozenset(
 """Days that programs count from, and write where they know no date."""
 _PDF = re.compile(r"(?:D:)?(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?(?:Z|([+-]\d\d)'?(\d\d)?)?")
 _TIME = re.compile(r"\b\d{1,2}:\d\d(?::\d\d)?\b")
-_FRONT_MATTER = re.compile(r"\ufeff?(---|\+\+\+)[ \t]*\n(.*?)\n\1[ \t]*(?:\n|\Z)", re.DOTALL)
-_FIELD = re.compile(r"^[\"']?([\w][\w -]{0,40}?)[\"']?[ \t]*[:=][ \t]*(\S.*)$", re.MULTILINE)
-_COMMENT = re.compile(r"\s#.*$")
-_FRONT_MATTER_FIELDS = (
-    "lastmod", "last_modified", "last_modified_at", "modified", "modified_at", "updated", "updated_at",
-    "last_updated", "date_modified", "date", "published", "published_at", "publish_date", "date_published",
-    "pubdate", "created", "created_at",
-)  # fmt: skip
 _META_NAMES = (
     "article:modified_time", "og:updated_time", "datemodified", "dcterms.modified", "dc.date.modified",
     "last-modified", "revised", "article:published_time", "datepublished", "dcterms.issued",
@@ -71,18 +62,6 @@ def parsed(text: str) -> datetime | None:
     whole = len(found) == 1 and not any(c.isdigit() for c in without_dates(text))  # else `03/04/2021` is 2021
     first_day = found[0].first_day if whole else None
     return None if first_day is None else _believable(first_day)
-
-
-def front_matter_date(text: str) -> datetime | None:
-    """The date in the YAML or TOML block that a Markdown file begins with."""
-    block = _FRONT_MATTER.match(text[:MAX_FRONT_MATTER].replace("\r\n", "\n"))
-    if block is None:
-        return None
-    fields = {
-        name.lower().replace("-", "_").replace(" ", "_"): _COMMENT.sub("", value).strip(" \t\"'")
-        for name, value in reversed(_FIELD.findall(block[2]))
-    }
-    return first_date(fields.get(name) for name in _FRONT_MATTER_FIELDS)
 
 
 def page_date(tree: Any) -> datetime | None:

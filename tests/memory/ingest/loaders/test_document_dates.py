@@ -8,7 +8,7 @@ import pytest
 from pypdf import PdfWriter
 
 from memory.ingest.documents import RawDocument, load
-from memory.ingest.loaders.document_dates import front_matter_date, parsed
+from memory.ingest.loaders.document_dates import parsed
 from memory.ingest.loaders.formats import BY_EXTENSION
 from tests.support.document_files import docx, epub, paged_pdf, pptx, word_paragraph, xlsx
 
@@ -144,8 +144,3 @@ def test_what_gives_no_date_of_its_own_has_none(data: bytes, extension: str) -> 
 )
 def test_dates_are_read_as_programs_and_people_write_them(written: str, date: datetime | None) -> None:
     assert parsed(written) == date
-
-
-def test_front_matter_that_never_ends_takes_no_time() -> None:
-    assert front_matter_date("---\n" + "date : " * 200_000) is None
-    assert front_matter_date("---\n" + "a " * 9_000 + "\n---\n") is None
