@@ -6,16 +6,28 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from memory.results import FOLDER, Goal, Result, Table, rows, write
 from tests.faults.forking import Forks
 from tests.faults.service import Service
+from tests.soak.descriptors import descriptors
 from tests.soak.load import Load
-from tests.soak.samples import LIMITS, Growth, Sample, figures_of, growths
+from tests.soak.samples import LIMITS, WARM_UP, Growth, Sample, figures_of, growths
 
 SAMPLE_SECONDS = 10.0
+
+
+class Soaked(NamedTuple):
+    """What was measured, the load that was put on the service, and what each process had open."""
+
+    samples: list[Sample]
+    load: Load
+    opened: list[dict[str, Counter[str]]]
+    """By process: after the warm-up, at half of the rest, and at the end."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,35 +42,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Forks() as forks,
         Service(forks, Path(folder), postgresql=False, mounted=False) as service,
     ):
-        samples, load = asyncio.run(soak(service, options.minutes * 60))
-    grown = growths(samples)
-    write(result(grown, samples, load, options.minutes), options.out)
+        soaked = asyncio.run(soak(service, options.minutes * 60))
+    grown = growths(soaked.samples)
+    write(result(grown, soaked, options.minutes), options.out)
     wrong = [each.figure for each in grown if not each.flat]
-    print(
-        f"grows: {', '.join(wrong) or 'nothing'}; refused: {load.refused.total()}; see {options.out}/soak.md"
-    )
-    return 1 if wrong or load.refused else 0
+    refused = soaked.load.refused.total()
+    print(f"grows: {', '.join(wrong) or 'nothing'}; refused: {refused}; see {options.out}/soak.md")
+    return 1 if wrong or refused else 0
 
 
-async def soak(service: Service, seconds: float) -> tuple[list[Sample], Load]:
-    """The samples of so many seconds, and the load that was put on the service."""
+async def soak(service: Service, seconds: float) -> Soaked:
+    """Works and measures for so many seconds."""
     load, stop = Load(service.url), asyncio.Event()
     working = asyncio.create_task(load.run(stop))
     samples: list[Sample] = []
+    opened: list[dict[str, Counter[str]]] = []
+    ports = {int(service.address(name).rpartition(":")[2]): name for name in service.processes}
+    looks = [seconds * WARM_UP, seconds * (1 + WARM_UP) / 2, seconds - SAMPLE_SECONDS * 1.5]
     begun = time.monotonic()
     while (now := time.monotonic() - begun) < seconds and not working.done():
         figures = await asyncio.to_thread(figures_of, service.pids, service.folder)
         samples.append(Sample(now, figures))
+        if len(opened) < len(looks) and now >= looks[len(opened)]:
+            opened.append({name: descriptors(pid, ports) for name, pid in service.pids.items()})
         memory = ", ".join(f"{name} {figures[f'{name} memory']:.0f} MB" for name in service.pids)
         print(f"{now / 60:5.1f} min  {memory}; {dict(load.done)}; refused {load.refused.total()}", flush=True)
         await asyncio.sleep(SAMPLE_SECONDS)
     stop.set()
     await working
-    return samples, load
+    return Soaked(samples, load, opened)
 
 
-def result(grown: Sequence[Growth], samples: Sequence[Sample], load: Load, minutes: float) -> Result:
+def result(grown: Sequence[Growth], soaked: Soaked, minutes: float) -> Result:
     """The page."""
+    samples, load = soaked.samples, soaked.load
     requests = load.done.total()
     seconds = samples[-1].seconds
     return Result(
@@ -80,6 +97,13 @@ def result(grown: Sequence[Growth], samples: Sequence[Sample], load: Load, minut
                 " Sizes are in MB.",
                 head=("figure", "first", "last", "slope an hour", "interval", "limit", "flat"),
                 rows=rows([line(each) for each in grown]),
+            ),
+            Table(
+                title="Open files and sockets",
+                text="What each process had open after the warm-up, at half of the rest and at the end, if that"
+                " changed.",
+                head=("process", "what", "first", "half", "last"),
+                rows=rows(changes(soaked.opened)),
             ),
             Table(
                 title="Limits",
@@ -109,6 +133,13 @@ def result(grown: Sequence[Growth], samples: Sequence[Sample], load: Load, minut
             ),
         ),
     )
+
+
+def changes(opened: Sequence[dict[str, Counter[str]]]) -> list[tuple[object, ...]]:
+    """The rows of what does not stay the same."""
+    kinds = sorted({(name, what) for look in opened for name, counts in look.items() for what in counts})
+    counted = [(name, what, *(look[name][what] for look in opened)) for name, what in kinds]
+    return [each for each in counted if len(set(each[2:])) > 1]
 
 
 def line(each: Growth) -> tuple[object, ...]:

@@ -2,10 +2,14 @@
 
 import os
 import random
+import socket
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.soak.__main__ import changes
+from tests.soak.descriptors import descriptors
 from tests.soak.samples import Sample, figures_of, growths
 
 
@@ -58,3 +62,24 @@ def test_a_process_and_its_databases_are_measured(tmp_path: Path) -> None:
     assert figures["api files"] >= 3
     assert figures["api threads"] >= 1
     assert figures["nightschool.db size"] == 1
+
+
+def test_what_is_open_is_told_by_kind(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with (
+            socket.create_connection(("127.0.0.1", port)),
+            server.accept()[0],
+            (tmp_path / "part-1.db").open("w"),
+            (tmp_path / "part-22.db").open("w"),
+        ):
+            found = descriptors(os.getpid(), {port: "engine"})
+    assert found["listens on engine"] == 1
+    assert found["to engine, ESTABLISHED"] == 1
+    assert found["from a client of engine, ESTABLISHED"] == 1
+    assert next(count for what, count in found.items() if what.endswith("/part-N.db")) == 2
+
+
+def test_only_what_changes_is_listed() -> None:
+    looks = [{"api": Counter({"pool": count, "log": 1})} for count in (3, 5, 5)]
+    assert changes(looks) == [("api", "pool", 3, 5, 5)]
