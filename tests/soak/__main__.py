@@ -100,7 +100,7 @@ def result(grown: Sequence[Growth], soaked: Soaked, minutes: float) -> Result:
             ),
             Table(
                 title="Open files and sockets",
-                text="What each process had open after the warm-up, at half of the rest and at the end, if that"
+                text="What each process had open after the warm-up, at half of the rest and at the end, if it"
                 " changed.",
                 head=("process", "what", "first", "half", "last"),
                 rows=rows(changes(soaked.opened)),
