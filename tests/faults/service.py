@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -100,6 +101,11 @@ class Service:
     def url(self) -> str:
         """Base URL of the api."""
         return f"http://127.0.0.1:{self._ports['api']}"
+
+    @property
+    def ports(self) -> Mapping[int, str]:
+        """The servers by port."""
+        return {port: name for name, port in self._ports.items()}
 
     def address(self, name: Process) -> str:
         """Host and port of a process."""

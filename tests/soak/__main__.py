@@ -57,14 +57,13 @@ async def soak(service: Service, seconds: float) -> Soaked:
     working = asyncio.create_task(load.run(stop))
     samples: list[Sample] = []
     opened: list[dict[str, Counter[str]]] = []
-    ports = {int(service.address(name).rpartition(":")[2]): name for name in service.processes}
     looks = [seconds * WARM_UP, seconds * (1 + WARM_UP) / 2, seconds - SAMPLE_SECONDS * 1.5]
     begun = time.monotonic()
     while (now := time.monotonic() - begun) < seconds and not working.done():
         figures = await asyncio.to_thread(figures_of, service.pids, service.folder)
         samples.append(Sample(now, figures))
         if len(opened) < len(looks) and now >= looks[len(opened)]:
-            opened.append({name: descriptors(pid, ports) for name, pid in service.pids.items()})
+            opened.append({name: descriptors(pid, service.ports) for name, pid in service.pids.items()})
         memory = ", ".join(f"{name} {figures[f'{name} memory']:.0f} MB" for name in service.pids)
         print(f"{now / 60:5.1f} min  {memory}; {dict(load.done)}; refused {load.refused.total()}", flush=True)
         await asyncio.sleep(SAMPLE_SECONDS)
