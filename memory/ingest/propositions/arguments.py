@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from memory.ingest.propositions.coreference import CoreferenceResolver
-from memory.ingest.propositions.phrases import ends_nothing, noun_phrase, subtree, written
+from memory.ingest.propositions.phrases import ends_nothing, is_cut, noun_phrase, subtree, written
 from memory.ingest.propositions.predicates import CONDITIONS, JOINING, marker_of
 from memory.language.clauses import Argument, Phrase, Role
 
@@ -102,7 +102,7 @@ def phrase_of(
 ) -> Phrase | None:
     """The resolved noun phrase of a noun, without `drop`; None if it cannot be understood alone."""
     tokens = noun_phrase(noun, drop=drop)
-    if not tokens:
+    if not tokens or is_cut(tokens):
         return None
     if any(
         (t.tag_ in ("WP", "WDT", "WP$") and t.head == noun) or (t == noun and t.tag_ in ("WP", "WDT"))
@@ -287,7 +287,10 @@ def _adverbial(node: Token, resolver: CoreferenceResolver, fronted: bool) -> Ite
     skip = [t for t in node.children if t.dep_ == "mark" or (t.tag_ == "WRB" and t.dep_ == "advmod")]
     if to is not None:
         order = [t for t in node.children if t.dep_ == "mark"]
-        yield _made("adverbial", _whole(node, resolver, [*order, to]), "to", fronted)
+        if any(t.dep_ in ("nsubj", "nsubjpass") for t in node.children):  # `for Tesla to develop it`
+            yield _made("adverbial", _whole(node, resolver, order), marker, fronted)
+        else:
+            yield _made("adverbial", _whole(node, resolver, [*order, to]), "to", fronted)
     elif marker:
         made = _made("adverbial", _whole(node, resolver, skip), marker, fronted)
         if made is not None or marker in CONDITIONS:

@@ -36,6 +36,7 @@ from memory.ingest.propositions.predicates import (
     is_past,
     is_plural,
     is_verb,
+    marker_of,
     negation_of,
     participle,
     shared_auxiliaries,
@@ -137,8 +138,12 @@ def _clause(verb: Token, sentence: Span, resolver: CoreferenceResolver) -> Claus
 
 def _is_misparsed(verb: Token, auxiliaries: Sequence[Token]) -> bool:
     """Whether the parse cannot be right: a verb coordinated with a noun, which then belongs to its subject
-    (`Anna and Ben's version was sung`), or an auxiliary with a subject of its own (`if you have it enabled`).
+    (`Anna and Ben's version was sung`), an auxiliary with a subject of its own (`if you have it enabled`), or
+    a second sentence that the parser took for a part of the first (`Ann is his wife and his son is a smith`).
     """
+    run_on = verb.lemma_ == "be" and any(c.dep_ == "attr" for c in verb.children)
+    if run_on and any(c.dep_ == "ccomp" and c.i > verb.i and not marker_of(c) for c in verb.children):
+        return True
     stray = verb.dep_ == "conj" and verb.head.pos_ not in ("VERB", "AUX")
     return stray or any(c.dep_ in SUBJECTS for t in auxiliaries for c in t.children)
 
@@ -269,7 +274,7 @@ def _apposition(token: Token, sentence: Span, resolver: CoreferenceResolver) -> 
         return None  # `under her nephew, Oskar Hahn, the firm's ships were sold`
     if first is None or second is None or len(second.text.split()) > 16:
         return None
-    if head.pos_ == "PROPN" and token.pos_ == "NOUN":
+    if head.pos_ == "PROPN" and token.pos_ == "NOUN" and token.ent_type_ != "PERSON":
         return Apposition(sentence, first, second)
     if token.pos_ == "PROPN" and head.pos_ == "NOUN" and is_definite(head):
         return Apposition(sentence, second, first)

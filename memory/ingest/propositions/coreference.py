@@ -238,7 +238,8 @@ def _bound(token: Token, tokens: Sequence[Token]) -> bool:
 
 
 def _capitalised(text: str) -> frozenset[str]:
-    return frozenset(w for w in text.split() if w[:1].isupper() and w.lower() not in ("the", "a", "an"))
+    words = (w.strip(",.;:()\"'") for w in text.split())
+    return frozenset(w for w in words if w[:1].isupper() and w.lower() not in ("the", "a", "an"))
 
 
 def _names_in(title: str) -> frozenset[str]:

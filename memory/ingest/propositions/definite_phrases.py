@@ -6,6 +6,7 @@ all others without one cannot be understood outside the text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ _CODE_KINDS = frozenset(
     words("option setting parameter command method function flag attribute variable field property class")
 )
 """Kinds of things that a heading in documentation of code may name."""
+_BRACKETED = re.compile(r"(\S[^()]*?)\s*\(([^()]*\w)\)")
 LONGEST_NAME = 8
 """In words; longer phrases do not count as names."""
 _LEAST = 2
@@ -76,6 +78,8 @@ def full_name(text: str, before: Token, docs: Sequence[Doc], topic: str, title: 
         return next(iter(found.values()))
     if not found or key(topic) in found or key(title) in found:
         for heading in (topic, title):
+            if (named := _BRACKETED.fullmatch(heading)) and singular(words(named[2])[-1]) == noun:
+                return named[1]  # `Never the Twain (film)`
             parts = words(heading)
             if _LEAST <= len(parts) <= LONGEST_NAME and singular(parts[-1]) == noun:
                 bare = heading[4:] if heading.lower().startswith("the ") else heading

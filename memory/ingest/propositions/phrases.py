@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from memory.ingest.propositions.parser import is_code
+from memory.language.libraries import lemminflect
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
@@ -16,8 +17,10 @@ _NAMES = frozenset(
 )
 _OPEN, _CLOSE = "([{", ")]}"
 _OPENING, _CLOSING = frozenset({'"', "\u201c", "``"}), frozenset({'"', "\u201d", "''"})
+_DASHES = frozenset({"-", "\u2013", "\u2014"})
 _ASIDE, _QUOTED = "in brackets", "in quotes"
 """Keys of a Doc's user data."""
+_OPENING_QUOTE, _CLOSING_QUOTE = re.compile(r"(?:(?<=\s)|^)['\u2018](?=\w)"), re.compile(r"['\u2019](?!\w)")
 SHORTEST_QUOTATION = 6
 """In tokens; shorter quoted text is a title or a coined word."""
 
@@ -84,12 +87,32 @@ def noun_phrase(noun: Token, *, drop: Token | None = None, core: bool = False) -
     tokens = sorted((t for t in kept if t.i not in hidden), key=lambda t: t.i)
     while tokens and (ends_nothing(tokens[-1]) or tokens[-1].dep_ in ("cc", "preconj")):
         tokens.pop()
-    tokens = _unbroken(tokens)
+    if len(tokens) > 2 and tokens[-1].dep_ == "amod" and tokens[-2].text == ",":
+        tokens = tokens[:-2]  # `the family, smaller and sounding higher`, without what follows
+    tokens = _with_conjunctions(_unbroken(tokens))
     if tokens and tokens[0].dep_ == "preconj":
         tokens = tokens[1:]
     while tokens and tokens[0].is_punct and tokens[0].text not in "\"'\u201c\u2018":
         tokens.pop(0)
     return tokens
+
+
+def _with_conjunctions(tokens: list[Token]) -> list[Token]:
+    """The tokens, with each conjunction that stands alone between two of them."""
+    filled: list[Token] = []
+    for token in tokens:
+        if filled and token.i == filled[-1].i + 2 and token.nbor(-1).tag_ == "CC":
+            filled.append(token.nbor(-1))
+        filled.append(token)
+    return filled
+
+
+def is_cut(tokens: Sequence[Token]) -> bool:
+    """Whether the phrase ends or begins within a word, as the parser does at a dash (`sleep\u2013wake`)."""
+    doc, first, last = tokens[0].doc, tokens[0], tokens[-1]
+    begins = first.i > 0 and not first.nbor(-1).whitespace_ and first.nbor(-1).text in _DASHES
+    ends = last.i + 1 < len(doc) and not last.whitespace_ and last.nbor().text in _DASHES
+    return begins or (ends and not last.nbor().whitespace_)
 
 
 def ends_nothing(token: Token) -> bool:
@@ -114,6 +137,8 @@ def _unbroken(tokens: list[Token]) -> list[Token]:
         and not (doc[first - 1].whitespace_ or doc[first - 2].whitespace_)
     ):
         first -= 2
+    if first and len(doc[first - 1]) > 1 and doc[first - 1].text.endswith("-"):
+        first -= 1  # `London- based`
     return [*doc[first : tokens[0].i], *tokens, *doc[tokens[-1].i + 1 : last + 1]]
 
 
@@ -121,6 +146,8 @@ def _remark(child: Token, parent: Token) -> bool:
     """Whether the child is an aside that can be left out without changing what the phrase names."""
     if child.dep_ == "appos" and any(c.dep_ == "conj" and c.i > child.i for c in parent.children):
         return False  # one of a list, or so close to one that the list is quoted as it stands
+    if child.dep_ == "appos" and child.pos_ == "PROPN" and _is_bare(parent):
+        return False  # `by American band, The Lamps`: only the name says which
     if child.dep_ == "appos":  # but for `the physicist Marie Curie`
         return child.i < parent.i or _separates(child.doc[child.left_edge.i - 1])
     if child.dep_ in ("advcl", "mark", "intj", "parataxis", "ccomp"):
@@ -136,6 +163,11 @@ def _remark(child: Token, parent: Token) -> bool:
     if child.dep_ == "advmod":
         return child.left_edge.i > parent.i and child.lower_ in ("also", "however", "too", "therefore")
     return False
+
+
+def _is_bare(noun: Token) -> bool:
+    """Whether it is a single thing without anything that says which."""
+    return noun.tag_ == "NN" and not any(c.dep_ in ("det", "poss", "nummod", "predet") for c in noun.children)
 
 
 def _separates(token: Token) -> bool:
@@ -160,6 +192,8 @@ def written(tokens: Sequence[Token]) -> str:
     for mark in ('"', "\u201c\u201d"):
         if sum(text.count(c) for c in mark) % 2:
             text = "".join(c for c in text if c not in mark)
+    if len(_OPENING_QUOTE.findall(text)) > len(_CLOSING_QUOTE.findall(text)):
+        text = _OPENING_QUOTE.sub("", text)
     return text.strip()
 
 
@@ -172,6 +206,8 @@ def lowered(text: str, first: Token, names: frozenset[str] = frozenset()) -> str
         return word.lower() + text[len(word) :]
     if word[1:] != word[1:].lower() or not word[1:] or first.ent_type_ in _NAMES:
         return text
+    if first.tag_ in ("NN", "NNP") and not lemminflect().getAllLemmas(word.lower()):
+        return text  # in no dictionary: a name
     if first.pos_ == "PROPN":
         following = first.nbor() if first.i + 1 < len(first.doc) else None
         if following is None or following.i > first.head.i or not following.text.islower():

@@ -36,6 +36,8 @@ _GROUPS = frozenset(
     {"number", "majority", "band", "team", "range", "group", "variety", "pair", "couple", "minority", "total"}
 )  # fmt: skip
 """Singular nouns that may take a plural verb."""
+_OVER = frozenset({"recently", "previously", "formerly", "originally", "once", "first", "later", "already"})
+"""Adverbs of what happened, unlike what still is: `recently elected to the council`."""
 EVENTS = frozenset({"make", "allow", "cause", "give", "lead", "mean", "enable", "leave", "result", "force"})
 """Participles whose subject is the whole main clause (`..., making it the third`)."""
 
@@ -113,7 +115,11 @@ def shared_auxiliaries(verb: Token, leader: Token | None) -> list[Token]:
     shared = [t for t in leader.children if t.dep_ in AUXILIARIES and t.i < leader.i]
     if verb.tag_ == "VB":
         return [t for t in shared if t.tag_ == "MD" or t.lemma_ == "do" or t.lower_ == "to"]
-    return shared if verb.tag_ == leader.tag_ and verb.tag_ in ("VBN", "VBG") else []
+    if verb.tag_ == leader.tag_ and verb.tag_ in ("VBN", "VBG"):
+        return shared
+    # `was founded in 1411 and announced as the capital by Ahmed`: the tagger takes it for the past tense.
+    done_to_it = any(c.dep_ == "agent" for c in verb.children)
+    return shared if done_to_it and any(t.dep_ == "auxpass" for t in shared) else []
 
 
 def subject_of(verb: Token, leader: Token | None) -> Token | None:
@@ -144,7 +150,8 @@ def participle(verb: Token) -> tuple[Token, list[str]] | None:
     """Subject and auxiliaries of a participle: `a ship built in Belfast`, `..., killing nine people`."""
     if verb.dep_ == "acl" and verb.tag_ == "VBN":
         noun = verb.head
-        dated = any(t.ent_type_ in ("DATE", "TIME") for t in verb.subtree)
+        over = verb.lower_ == "born" or any(c.lower_ in _OVER for c in verb.children)
+        dated = over or any(t.ent_type_ in ("DATE", "TIME") for t in verb.subtree)
         if noun.head.tag_ in ("VBZ", "VBP") and not dated:
             return noun, ["are" if is_plural(noun) else "is"]
         return noun, ["were" if is_plural(noun) else "was"]
@@ -192,6 +199,8 @@ def is_limited(verb: Token) -> bool:
     own = [verb, *(t for c in verb.children if c.dep_ not in _OTHER_CLAUSES for t in c.subtree)]
     if any(t.lower_ in LIMITS for t in own):
         return True
+    if any(t.dep_ == "neg" and t.head.pos_ == "ADP" for t in own):
+        return True  # `not in the film, but in a comic strip`
     compared = [t for t in own if t.tag_ in ("JJR", "RBR") and t.lower_ not in ("more", "later", "earlier")]
     return any(t.lower_ == "rather" for t in own) or (
         bool(compared) and "than" not in [t.lower_ for t in own]

@@ -154,3 +154,58 @@ def test_a_per_cent_sign_stays_with_its_number() -> None:
 def test_what_is_no_statement_or_may_be_read_in_two_ways_is_left_out(text: str) -> None:
     found = said(at(text))
     assert not any("scratch" in o or r == "provides" or o.endswith("against") for _, r, o in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("Anna Hahn is his wife and his son Bernd Hahn is also a miller.", []),
+        ("Lund made his first trip not in the ferry, but in a canoe.", []),
+        ("Loss of the lamp results in the absence of a regular sleep\u2013wake rhythm.", []),
+        (
+            "The ferry was bought in 1931 and announced as the flagship on 4 May 1932 by Oskar Hahn.",
+            [
+                ("the ferry", "was bought in", "1931"),
+                ("the ferry", "was announced as", "the flagship"),
+            ],
+        ),
+        (
+            'Alternations can be used as an "or" operator in rules.',
+            [("alternations", "can be used as", 'an "or" operator in rules')],
+        ),
+        (
+            "The image is in line with the 'harbour way'.",
+            [("the image", "is in", "line with the harbour way")],
+        ),
+        (
+            "Hahn is managed by London- based agent Nina Falk.",
+            [("Hahn", "is managed by", "London- based agent Nina Falk")],
+        ),
+    ],
+)
+def test_what_the_parser_takes_apart_is_put_together_or_left_out(
+    text: str, facts: list[tuple[str, str, str]]
+) -> None:
+    assert said(at(text)) == facts
+
+
+def test_a_purpose_with_a_subject_of_its_own_is_no_purpose_of_the_verb() -> None:
+    (fact,) = extract_facts([at("Hahn paid 40 crowns for Falk to print an atlas in 1920.")])
+    assert (fact.subject, fact.relation, fact.object) == ("Hahn", "paid", "40 crowns")
+    assert not fact.condition.startswith("to ")
+
+
+def test_names_keep_their_capital_at_the_start_of_a_sentence() -> None:
+    names = {"Roxy is a ferry.": "Roxy", "Pumps are heavy.": "pumps", "Quorbin filters the water.": "Quorbin"}
+    for text, name in names.items():
+        assert [subject for subject, _, _ in said(at(text))] == [name]
+
+
+def test_a_title_that_says_its_kind_in_brackets_is_named_without_it() -> None:
+    found = said(at("The film stars Nina Falk.", title="The Pump (film)", section="Plot"))
+    assert found == [("The Pump", "stars", "Nina Falk")]
+
+
+def test_one_of_a_list_of_people_is_not_another() -> None:
+    found = said(at("Dawn is a series starring Jin Goo, Kim Sung-kyun, Go Joon-hee and Jung Eun-ji."))
+    assert {subject for subject, _, _ in found} == {"Dawn"}
