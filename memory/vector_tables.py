@@ -22,6 +22,8 @@ WRITES_PER_COMPACTION = 20
 """LanceDB recommends to optimize after more than 20 modifications."""
 KEEP_VERSIONS = timedelta(hours=1)
 """How long old table versions stay, for readers that started on them."""
+VERSIONS_CACHED = 200
+"""Versions of a table after which its caches are emptied; about one in six has a file that stays open."""
 OWNER = "owner"
 """Column with the owner of a row; null if the row is shared."""
 UNIQUE = {"lance-schema:unenforced-primary-key": "true"}
@@ -98,32 +100,53 @@ async def copy_database(source: str, target: Path | str) -> dict[str, int]:
     return counts
 
 
-async def compact(table: AsyncTable, writes: int) -> bool:
-    """Compacts the table after every WRITES_PER_COMPACTION: many small fragments make every search slow.
-
-    Returns whether it did.
-    """
-    due = writes % WRITES_PER_COMPACTION == 0
-    if due:
-        await table.optimize(cleanup_older_than=KEEP_VERSIONS)
-    return due
-
-
 class Maintenance:
-    """What `compact` leaves after the last writes, and the removal of versions that have become old."""
+    """Compacts a table, removes versions that have become old, and closes the files of replaced indices."""
 
     def __init__(self, table: AsyncTable, clock: Callable[[], float] = time.monotonic) -> None:
         self._table = table
         self._clock = clock
         self._version = -1
+        self._renewed = -1
+        """The version at which the caches were empty; -1 before the first compaction."""
         self._done_at = float("-inf")
+
+    async def after_write(self, writes: int) -> bool:
+        """Compacts the table after every WRITES_PER_COMPACTION: many small fragments make every search slow.
+
+        Returns whether it did.
+        """
+        due = writes % WRITES_PER_COMPACTION == 0
+        if due:
+            await self._optimize()
+        return due
 
     async def run(self) -> None:
         """Optimizes the table if it changed since the last time, or old versions may have to go."""
         aged = self._clock() - self._done_at > KEEP_VERSIONS.total_seconds()
         if aged or await self._table.version() != self._version:
-            await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
+            await self._optimize()
             self._version, self._done_at = await self._table.version(), self._clock()
+
+    async def _optimize(self) -> None:
+        await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
+        version = await self._table.version()
+        if self._renewed < 0:
+            self._renewed = version
+        elif version - self._renewed >= VERSIONS_CACHED:
+            await empty_caches(self._table)
+            self._renewed = version
+
+
+async def empty_caches(table: AsyncTable) -> None:
+    """Opens the table anew, with empty caches; searches that run meanwhile end on the old ones.
+
+    LanceDB caches up to 7 GB a connection, and in it each index that was replaced, with its open files: also
+    of those that were deleted, so that their text stays on the disk. A cache can only be left.
+    """
+    folder, _, name = (await table.uri()).rpartition("/")
+    connection = await lancedb.connect_async(folder, read_consistency_interval=timedelta(0))
+    table._inner = (await connection.open_table(name.removesuffix(".lance")))._inner
 
 
 async def purge(table: AsyncTable, indices: IndexConfigs | None = None) -> None:
@@ -143,6 +166,7 @@ async def purge(table: AsyncTable, indices: IndexConfigs | None = None) -> None:
             await table.create_index(column, config=config, replace=True)
     await asyncio.sleep(PURGE_SECONDS + 0.5)
     await table.optimize(cleanup_older_than=timedelta(seconds=PURGE_SECONDS), delete_unverified=True)
+    await empty_caches(table)
 
 
 def readable_rows(access: Access, domain: str | None = None) -> str:

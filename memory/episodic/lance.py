@@ -39,7 +39,6 @@ from memory.vector_tables import (
     MAX_IDS,
     IndexConfigs,
     Maintenance,
-    compact,
     of_document,
     open_table,
     purge,
@@ -235,7 +234,7 @@ class LanceEpisodicMemory:
         self._changed_rows += rows
         if self._changed_rows >= ROWS_PER_COMPACTION:
             self._writes = 0
-        if await compact(self._table, self._writes):
+        if await self._maintenance.after_write(self._writes):
             self._changed_rows = 0
             await self._index_vectors()
 

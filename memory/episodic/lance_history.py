@@ -27,7 +27,7 @@ from memory.language.normalisation import normalised
 from memory.records.access import Access
 from memory.records.knowledge import Evidence, Fact
 from memory.vector_tables import (
-    KEEP_VERSIONS,
+    Maintenance,
     of_document,
     open_table,
     purge,
@@ -48,6 +48,7 @@ class LancePassageHistory:
         self._table = table
         self._embedder = embedder
         self._write_lock = asyncio.Lock()
+        self._maintenance = Maintenance(table)
 
     @classmethod
     async def open(cls, path: Path | str, embedder: Embedder) -> "LancePassageHistory":
@@ -127,7 +128,7 @@ class LancePassageHistory:
     async def maintain(self) -> None:
         """Compacts the files and brings the index up to date."""
         async with self._write_lock, store_errors(_WHAT):
-            await self._table.optimize(cleanup_older_than=KEEP_VERSIONS)
+            await self._maintenance.run()
 
     async def _delete(self, where: str) -> None:
         async with self._write_lock, store_errors(_WHAT):

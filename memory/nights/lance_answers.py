@@ -19,7 +19,6 @@ from memory.records.nights import ArchivedAnswer
 from memory.vector_tables import (
     MAX_IDS,
     Maintenance,
-    compact,
     open_table,
     purge,
     quoted,
@@ -135,7 +134,7 @@ class LanceAnswerArchive:
 
     async def _compact_if_due(self) -> None:
         self._writes += 1
-        await compact(self._table, self._writes)
+        await self._maintenance.after_write(self._writes)
 
 
 def _answer(row: dict[str, Any]) -> ArchivedAnswer:
