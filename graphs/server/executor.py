@@ -108,9 +108,8 @@ class Executor:
         async with self._answering:  # of two answers at once, one finds the run of the other
             if await self.runs.unfinished(spec.thread_id):
                 raise ThreadBusy(f"thread {spec.thread_id} is busy: it was answered, or does not wait yet")
-            await graph_spec.record_answer(
-                spec.thread_id, command.resume, checkpoint_id=request.checkpoint_id
-            )
+            at = request.checkpoint_id
+            await graph_spec.record_answer(spec.thread_id, command.resume, checkpoint_id=at)
             return await self._queue(spec, request)
 
     async def _queue(self, spec: RunSpec, request: RunRequest) -> ThreadRun:
@@ -137,9 +136,8 @@ class Executor:
             events=[metadata_event(run.run_id)],
             quota=None if request.input is None else QUOTAS.get(spec.graph_id),
         )
-        if spec.strategy in ("interrupt", "rollback"):
-            for other in others:
-                await self._cancel(other.run_id, "interrupt" if spec.strategy == "interrupt" else "rollback")
+        for other in others if spec.strategy in ("interrupt", "rollback") else ():
+            await self._cancel(other.run_id, "interrupt" if spec.strategy == "interrupt" else "rollback")
         if queued.worker is not None:
             self._launch(run.run_id, claimed=queued)
         elif not others and spec.delay_seconds == 0:
