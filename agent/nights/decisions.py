@@ -14,6 +14,24 @@ from memory.records.access import Access
 from memory.records.nights import GoldenPair, Revision
 
 
+async def changeable_revision(id: str, access: Access, store: NightStore) -> Revision:
+    """A revision that may be decided on with this access. Raises UnknownRevision, DomainClosed."""
+    revision = await store.revision(id)
+    if not (access.may_use(revision.domain) and access.may_quote(revision.citations)):
+        raise UnknownRevision(f"no revision {id}: it is unknown, or its turn is no longer kept")
+    access.require_write(revision.domain)
+    return revision
+
+
+async def changeable_golden(id: str, access: Access, store: NightStore) -> GoldenPair:
+    """A golden pair that may be decided on with this access. Raises UnknownGolden, DomainClosed."""
+    pair = await store.golden_pair(id)
+    if not (access.may_use(pair.domain) and access.may_quote(pair.citations)):
+        raise UnknownGolden(f"no golden pair {id}")
+    access.require_write(pair.domain)
+    return pair
+
+
 async def decide_revision(
     id: str,
     *,
@@ -28,10 +46,7 @@ async def decide_revision(
 
     Raises UnknownRevision, DomainClosed, and ValueError for the approval of an answer that cites no source.
     """
-    revision = await store.revision(id)
-    if not (access.may_use(revision.domain) and access.may_quote(revision.citations)):
-        raise UnknownRevision(f"no revision {id}: it is unknown, or its turn is no longer kept")
-    access.require_write(revision.domain)
+    revision = await changeable_revision(id, access, store)
     if approve and not revision.citations:
         raise ValueError(
             f"revision {id} cites no source, so it cannot be approved: add a document that answers its"
@@ -57,10 +72,7 @@ async def decide_golden(
 
     Raises UnknownGolden, DomainClosed.
     """
-    pair = await store.golden_pair(id)
-    if not (access.may_use(pair.domain) and access.may_quote(pair.citations)):
-        raise UnknownGolden(f"no golden pair {id}")
-    access.require_write(pair.domain)
+    await changeable_golden(id, access, store)
     decided = await _decide_golden(id, approve, by, store, archive, now)
     try:
         revision = await store.revision(decided.source)

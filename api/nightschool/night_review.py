@@ -62,6 +62,8 @@ async def decide_revision(
     An answer that cites no source cannot be approved. Golden pairs made of it get the same decision.
     """
     _require_approver(decision, caller)
+    # The audit log keeps every row forever, so it is not for requests about nothing.
+    await decisions.changeable_revision(revision_id, access, service.runtime.nights)
     details = {"approve": decision.approve}
     audit = service.runtime.audit
     async with audit.acting("revision.decide", by=caller.name, subject=revision_id, details=details):
@@ -102,6 +104,7 @@ async def decide_golden(
     The revision that it was made of gets the same decision.
     """
     _require_approver(decision, caller)
+    await decisions.changeable_golden(pair_id, access, service.runtime.nights)
     details = {"approve": decision.approve}
     audit = service.runtime.audit
     async with audit.acting("golden.decide", by=caller.name, subject=pair_id, details=details):

@@ -108,3 +108,8 @@ class EventLog:
                     self._on_lost(self._run_id)
                     raise
                 self._notifier.notify(self._run_id)
+
+
+def metadata_event(run_id: str) -> RunEvent:
+    """The first event of a run's first attempt."""
+    return RunEvent(number=1, name="metadata", data=serialization.text({"run_id": run_id, "attempt": 1}))

@@ -28,7 +28,7 @@ from graphs.server.background_jobs import (
     SendWebhook,
     open_background_jobs,
 )
-from graphs.server.event_log import EventLog, Notifier
+from graphs.server.event_log import EventLog, Notifier, metadata_event
 from graphs.server.failure_message import bug_message
 from graphs.server.graph_spec import GraphSpec
 from graphs.server.retention import CLEANUP_SECONDS, delete_old_events
@@ -89,9 +89,9 @@ class Executor:
         self.jobs = jobs
         self._worker = lease.name
         self._lease = lease
-        self._events = Notifier()
-        self._ends = Notifier()
+        self._events, self._ends = Notifier(), Notifier()
         self._active: dict[str, ActiveRun] = {}
+        self._answering = asyncio.Lock()
         self.loops = Loops()
         """Background loops of the process, also those of others than the executor."""
 
@@ -99,14 +99,20 @@ class Executor:
         """Queues a run and returns at once; it starts as soon as its thread is free.
 
         Raises ValueError, UnknownThread unless the thread is to be created, ThreadBusy for the strategy
-        `reject`, AlreadyExists, NotApproved.
+        `reject` and for an answer while a run is unfinished, AlreadyExists, NotApproved.
         """
         graph_spec = self.graph_specs[spec.graph_id]
         request = check(spec.request, graph_spec, spec.asked_by)
-        if (command := request.command) is not None and command.answers:
-            await graph_spec.record_answer(
-                spec.thread_id, command.resume, checkpoint_id=request.checkpoint_id
-            )
+        if (command := request.command) is None or not command.answers:
+            return await self._queue(spec, request)
+        async with self._answering:  # of two answers at once, one finds the run of the other
+            if await self.runs.unfinished(spec.thread_id):
+                raise ThreadBusy(f"thread {spec.thread_id} is busy: it was answered, or does not wait yet")
+            at = request.checkpoint_id
+            await graph_spec.record_answer(spec.thread_id, command.resume, checkpoint_id=at)
+            return await self._queue(spec, request)
+
+    async def _queue(self, spec: RunSpec, request: RunRequest) -> ThreadRun:
         now = self._database.now()
         run = ThreadRun(
             run_id=spec.run_id or str(uuid.uuid4()),
@@ -127,12 +133,11 @@ class Executor:
             thread_metadata={"graph_id": spec.graph_id, "assistant_id": spec.assistant_id},
             owner=spec.owner,
             worker=self._worker if self._has_room else None,
-            events=[_metadata_event(run.run_id)],
+            events=[metadata_event(run.run_id)],
             quota=None if request.input is None else QUOTAS.get(spec.graph_id),
         )
-        if spec.strategy in ("interrupt", "rollback"):
-            for other in others:
-                await self._cancel(other.run_id, "interrupt" if spec.strategy == "interrupt" else "rollback")
+        for other in others if spec.strategy in ("interrupt", "rollback") else ():
+            await self._cancel(other.run_id, "interrupt" if spec.strategy == "interrupt" else "rollback")
         if queued.worker is not None:
             self._launch(run.run_id, claimed=queued)
         elif not others and spec.delay_seconds == 0:
@@ -414,11 +419,6 @@ class Executor:
         """Stops the attempt at a run that another process has taken over."""
         if (active := self._active.get(run_id)) is not None and active.task is not None:
             active.task.cancel()
-
-
-def _metadata_event(run_id: str) -> RunEvent:
-    """The first event of a run's first attempt."""
-    return RunEvent(number=1, name="metadata", data=serialization.text({"run_id": run_id, "attempt": 1}))
 
 
 @asynccontextmanager

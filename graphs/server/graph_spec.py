@@ -63,7 +63,10 @@ class GraphSpec(Protocol):
         ...
 
     async def update_on_resume(self, thread_id: str, values: Json, *, asked_by: str | None) -> Json:
-        """Changes to make when a run continues from a state, which may be a copy of another thread's."""
+        """Changes to make when a run continues from a state, which may be a copy of another thread's.
+
+        `asked_by` continues it; None if it is an answer that does.
+        """
         ...
 
     def validate_answer(self, value: Any, by: str) -> Any:

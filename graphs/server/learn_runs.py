@@ -18,7 +18,7 @@ from graphs.server.run_attempt import thread_config
 from graphs.server.run_spec import CommandSpec, RunRequest, RunSpec
 from graphs.server.snapshots import unfinished_steps
 from graphs.state import Event, Runtime
-from memory.errors import AlreadyExists, QuotaReached, UnknownRun
+from memory.errors import AlreadyExists, QuotaReached, ThreadBusy, UnknownRun
 from memory.records.approvals import ApprovalRecord
 from memory.records.base import Digest, Domain, Record
 from memory.records.runs import Approval, LessonsDone
@@ -118,7 +118,7 @@ class LearnRuns:
             try:
                 await self._continue(run_id, request, asked_by=decision.by, new_run_id=approval_run_id)
                 return
-            except AlreadyExists:
+            except (AlreadyExists, ThreadBusy):
                 pass  # somebody else decided first
         try:
             first = RunRequest.model_validate((await self._executor.runs.get(approval_run_id)).request)

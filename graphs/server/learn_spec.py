@@ -182,28 +182,33 @@ class LearnSpec:
         return dict(_initial_state(plan))
 
     async def update_on_resume(self, thread_id: str, values: Json, *, asked_by: str | None) -> Json:
-        """See GraphSpec.update_on_resume: time limits restart; a fork is a new run and closes no gap,
-        and who asked for the original cannot approve it.
+        """See GraphSpec.update_on_resume: time limits restart; a fork is a new run and closes no gap.
+
+        Who continues it cannot approve it, nor can who asked for the original of a fork. The state says so,
+        because clients may delete the runs of a thread.
 
         Raises ValueError for a state that no run has made.
         """
         if "run_id" not in values:
             raise ValueError(f"thread {thread_id} has no learn run: send input to start one")
         now = self._runtime.clock()
+        editors = {asked_by}
         changes: Json = {"worked_seconds": -values.get("worked_seconds", 0.0)}
-        if values["run_id"] == thread_id:
-            return changes
-        await self._runtime.database.start_run(
-            thread_id,
-            subject=values["subject"],
-            whole=values["whole"],
-            domain=values["domain"],
-            gap_id=None,
-            now=now,
-            asked_by=asked_by,
-        )
-        authors = tuple(filter(None, sorted(await self._askers(values["run_id"]), key=str)))
-        return changes | {"run_id": thread_id, "gap_id": None, "editors": authors}
+        if values["run_id"] != thread_id:
+            editors |= await self._askers(values["run_id"])
+            with suppress(UnknownRun):  # it was forgotten
+                editors.add((await self._runtime.database.run(values["run_id"])).asked_by)
+            await self._runtime.database.start_run(
+                thread_id,
+                subject=values["subject"],
+                whole=values["whole"],
+                domain=values["domain"],
+                gap_id=None,
+                now=now,
+                asked_by=asked_by,
+            )
+            changes |= {"run_id": thread_id, "gap_id": None}
+        return changes | {"editors": tuple(sorted(filter(None, editors)))}
 
     def validate_answer(self, value: Any, by: str) -> Any:
         """See GraphSpec.validate_answer: a person's decision. Raises NotTeachable for an approval
@@ -224,7 +229,7 @@ class LearnSpec:
         decision = Approval.model_validate(answers[0])
         snapshot = await self.graph.aget_state(thread_config(thread_id, checkpoint_id))
         if not snapshot.interrupts:
-            return  # the run is refused when it begins
+            raise ValueError("nothing to resume: the thread is not waiting at an interrupt")
         run, digests = await self._runtime.database.run(thread_id), snapshot.interrupts[0].value["digests"]
         if decision.digests and set(decision.digests) != set(digests):
             raise ValueError(

@@ -130,7 +130,8 @@ async def graph_input(
     if snapshot.values and (
         unfinished_steps(snapshot) or command is not None
     ):  # a jump continues an ended thread too
-        changes = await graph_spec.update_on_resume(run.thread_id, snapshot.values, asked_by=run.asked_by)
+        asked_by = None if command is not None and command.answers else run.asked_by
+        changes = await graph_spec.update_on_resume(run.thread_id, snapshot.values, asked_by=asked_by)
     if command is None:
         return Command(update=changes) if changes else None
     if command.update is not None:

@@ -7,6 +7,7 @@ import uuid
 
 from langgraph.types import StateSnapshot
 
+from graphs.server import serialization
 from graphs.server.executor import Executor
 from graphs.server.run_attempt import thread_config
 from graphs.server.threads import (
@@ -18,6 +19,7 @@ from graphs.server.threads import (
     unknown_checkpoint,
     update,
 )
+from memory.database.page_size import require_small
 from memory.server.keys import LOCAL_OPERATOR
 from memory.server.threads import Json, Thread
 
@@ -31,7 +33,10 @@ async def history(
     metadata: Json | None = None,
     checkpoint_id: str | None = None,
 ) -> tuple[StateSnapshot, ...]:
-    """The thread's states, newest first; with `checkpoint_id` only that one. Raises UnknownThread."""
+    """The thread's states, newest first; with `checkpoint_id` only that one.
+
+    Raises UnknownThread, and ValueError for states that are too large for one page.
+    """
     graph_spec = await graph_of(executor, thread_id)
     if graph_spec is None:
         return ()
@@ -41,7 +46,13 @@ async def history(
         before=thread_config(thread_id, before) if before is not None else None,
         limit=limit,
     )
-    return tuple([snapshot async for snapshot in states])
+    found: list[StateSnapshot] = []
+    size = 0
+    async for snapshot in states:
+        size += len(serialization.text(snapshot.values))
+        require_small(size)
+        found.append(snapshot)
+    return tuple(found)
 
 
 async def fork(

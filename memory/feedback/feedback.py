@@ -1,6 +1,6 @@
 """Feedback on interactions, written in groups; of each kind, a user's latest counts."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,21 +11,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from memory.database.database import Database
 from memory.database.group_commit import GroupCommit
 from memory.database.tables import FEEDBACK, INTERACTIONS
+from memory.errors import QuotaReached
 from memory.feedback.interactions import unknown
 from memory.records.feedback import Feedback, FeedbackKind
 
 MAX_IDS = 500
 """Ids in one query; SQLite limits its parameters."""
+MOST_CHANGES = 50
+"""Records of one kind by one owner on one interaction: opinions change, but every write reads them all."""
 TICK = timedelta(microseconds=1)
 """How much later than what it replaces a record is at least, whatever the clocks of the processes say."""
 
 
 @dataclass
 class _Write:
-    """Feedback that waits to be written; `stored` stays None if its interaction does not exist."""
+    """Feedback that waits to be written; `stored` stays None if its interaction does not exist, or `full`."""
 
     feedback: tuple[Feedback, ...]
     stored: tuple[Feedback, ...] | None = None
+    full: bool = False
+    """Its owner changed their mind too often."""
 
 
 class FeedbackStore:
@@ -39,10 +44,14 @@ class FeedbackStore:
         """Saves feedback on one interaction, all or nothing, and returns the records that now count.
 
         A record that says the same as the user's latest of its kind is not saved again: the earlier one is
-        returned, with its own id. Raises UnknownInteraction.
+        returned, with its own id. Raises UnknownInteraction, and QuotaReached after MOST_CHANGES of a kind.
         """
         write = _Write(feedback)
         await self._writes.add(write)
+        if write.full:
+            raise QuotaReached(
+                f"this turn has {MOST_CHANGES} pieces of your feedback of one kind: the last one stays"
+            )
         if write.stored is None:
             raise unknown(feedback[0].interaction_id)
         return write.stored
@@ -86,15 +95,22 @@ class FeedbackStore:
             # The lock makes other processes wait; SQLite has only one, with one connection.
             kept = select(INTERACTIONS.c.id).where(INTERACTIONS.c.id.in_(ids)).order_by(INTERACTIONS.c.id)
             existing = set((await connection.execute(kept.with_for_update())).scalars())
-            current = {_said(feedback): feedback for feedback in latest(await _of(connection, ids))}
-            rows = []
+            earlier = await _of(connection, ids)
+            current = {_said(feedback): feedback for feedback in latest(earlier)}
+            counts = Counter(map(_said, earlier))
+            rows: list[dict[str, object]] = []
             for write in writes:
                 if any(feedback.interaction_id not in existing for feedback in write.feedback):
                     continue
+                new = [each for each in write.feedback if not _repeats(each, current.get(_said(each)))]
+                if any(counts[_said(feedback)] >= MOST_CHANGES for feedback in new):
+                    write.full = True
+                    continue
+                counts.update(map(_said, new))
                 stored = []
                 for feedback in write.feedback:
                     before = current.get(_said(feedback))
-                    if before is not None and (before.value, before.text) == (feedback.value, feedback.text):
+                    if before is not None and _repeats(feedback, before):
                         stored.append(before)
                         continue
                     if before is not None and feedback.created_at <= before.created_at:
@@ -126,6 +142,10 @@ def by_interaction(feedback: Iterable[Feedback]) -> dict[str, tuple[Feedback, ..
 def _said(feedback: Feedback) -> tuple[str, str, str | None]:
     """What feedback replaces if it is equal: the same kind by the same owner on the same interaction."""
     return feedback.interaction_id, feedback.kind, feedback.owner
+
+
+def _repeats(feedback: Feedback, before: Feedback | None) -> bool:
+    return before is not None and (before.value, before.text) == (feedback.value, feedback.text)
 
 
 async def _of(connection: AsyncConnection, interaction_ids: Sequence[str]) -> list[Feedback]:

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from memory.database.database import Database
+from memory.database.page_size import require_small_page
 from memory.database.tables import RUN_EVENTS, THREAD_RUNS, THREADS, UNFINISHED_RUN
 from memory.errors import AlreadyExists, RollbackAsked, RunLost, ThreadBusy, UnknownRun
 from memory.records.base import Record
@@ -297,13 +298,14 @@ class ThreadRuns:
     async def list(
         self, thread_id: str, *, status: RunStatus | None = None, limit: int = 10, offset: int = 0
     ) -> tuple[ThreadRun, ...]:
-        """A thread's runs, newest first."""
+        """A thread's runs, newest first. Raises ValueError for a page that would be too large."""
         query = select(THREAD_RUNS).where(THREAD_RUNS.c.thread_id == thread_id)
         if status is not None:
             query = query.where(THREAD_RUNS.c.status == status)
-        order = (THREAD_RUNS.c.created_at.desc(), THREAD_RUNS.c.id)
+        page = query.order_by(THREAD_RUNS.c.created_at.desc(), THREAD_RUNS.c.id).offset(offset).limit(limit)
         async with self._database.begin() as connection:
-            return await _runs(connection, query.order_by(*order).offset(offset).limit(limit))
+            await require_small_page(connection, page, THREAD_RUNS.c.request, THREAD_RUNS.c.metadata)
+            return await _runs(connection, page)
 
     async def since(self, thread_id: str, run: ThreadRun | None) -> tuple[ThreadRun, ...]:
         """A thread's runs that were created after that one, or all, oldest first."""

@@ -3,6 +3,7 @@
 Runs are in `memory.server.runs`, checkpoints in LangGraph's saver; this holds what lists and filters need.
 """
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memory.database.database import Database
+from memory.database.page_size import require_small, require_small_page
 from memory.database.tables import THREAD_RUNS, THREADS, UNFINISHED_RUN
 from memory.errors import AlreadyExists, QuotaReached, ThreadBusy, UnknownThread
 from memory.records.base import Record
@@ -21,8 +23,10 @@ ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 TtlStrategy = Literal["delete", "keep_latest"]
 Json = dict[str, Any]
 
-PAGE = 200
+PAGE = 20
 """Rows read at once where a filter has to look into their JSON."""
+MOST_METADATA_BYTES = 100_000
+"""Metadata of a thread, as JSON; each change adds to it."""
 GRACE_SECONDS = 60.0
 """How long an expired thread stays hidden before it is deleted: clients may still read the end of its run."""
 
@@ -101,7 +105,11 @@ class Threads:
         ttl: Ttl | None = None,
         exist_ok: bool = False,
     ) -> Thread:
-        """A new thread, or the owner's that is there if `exist_ok`. Raises AlreadyExists."""
+        """A new thread, or the owner's that is there if `exist_ok`.
+
+        Raises AlreadyExists, and ValueError for too much metadata.
+        """
+        _require_small(metadata)
         now = self._database.now().timestamp()
         values = new_thread(thread_id, owner, metadata, now, ttl)
         add = self._database.insert_once(THREADS).values(values).returning(THREADS)
@@ -134,7 +142,10 @@ class Threads:
         return row is None or row[0] == owner
 
     async def amend(self, thread_id: str, *, metadata: Json, ttl: Ttl | None = None) -> Thread:
-        """Merges the metadata into the thread's, and sets a new time to live if one is given."""
+        """Merges the metadata into the thread's, and sets a new time to live if one is given.
+
+        Raises UnknownThread, and ValueError for another graph or too much metadata.
+        """
         now = self._database.now().timestamp()
         async with self._database.begin() as connection:
             before = await lock(connection, thread_id, now)
@@ -144,6 +155,7 @@ class Threads:
                     f"the thread's graph, {graph}, cannot be changed: leave metadata.graph_id out"
                 )
             values: Json = {"metadata": before["metadata"] | metadata}
+            _require_small(values["metadata"])
             if ttl is not None:
                 values |= lifetime(ttl, now)
             await connection.execute(update(THREADS).where(THREADS.c.id == thread_id).values(values))
@@ -184,17 +196,25 @@ class Threads:
             raise unknown(thread_id)
 
     async def search(self, wanted: Search) -> tuple[Thread, ...]:
-        """Threads that match, in order."""
-        query = self._query(wanted)
+        """Threads that match, in order. Raises ValueError for a page that would be too large."""
+        query, found = self._query(wanted), list[Thread]()
         if not wanted.metadata and not wanted.values:
-            rows = await self._page(query.offset(wanted.offset).limit(wanted.limit))
-            return tuple(_thread(row) for row in rows)
-        found: list[Thread] = []
+            query = query.offset(wanted.offset).limit(wanted.limit)
+            async with self._database.begin() as connection:
+                await require_small_page(connection, query, THREADS.c["values"], THREADS.c.metadata)
+                rows = (await connection.execute(query)).mappings()
+                return tuple(_thread(row) for row in rows)
+        skipped, size = 0, 0
         async for row in self._matching(query, wanted):
+            if skipped < wanted.offset:
+                skipped += 1
+                continue
             found.append(_thread(row))
-            if len(found) == wanted.offset + wanted.limit:
+            size += len(json.dumps((row["values"], row["metadata"])))
+            require_small(size)
+            if len(found) == wanted.limit:
                 break
-        return tuple(found[wanted.offset :])
+        return tuple(found)
 
     async def count(self, wanted: Search) -> int:
         """How many match, whatever the limit."""
@@ -363,3 +383,12 @@ def _thread(row: RowMapping) -> Thread:
         ttl=_ttl(row),
         expires_at=None if row["expires_at"] is None else moment(row["expires_at"]),
     )
+
+
+def _require_small(metadata: Json) -> None:
+    size = len(json.dumps(metadata))
+    if size > MOST_METADATA_BYTES:
+        raise ValueError(
+            f"metadata: the thread would have {size:,} bytes (limit {MOST_METADATA_BYTES:,}):"
+            " store large values as items of the store"
+        )

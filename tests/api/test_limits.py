@@ -1,6 +1,9 @@
 """Requests that are too large, too deep or not text are refused before anything reads them."""
 
 import json
+import time
+import timeit
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -29,6 +32,14 @@ def nesting(value: object) -> int:
 @given(NESTED)
 def test_depth_agrees_with_the_parsed_value_whatever_strings_hold(value: object) -> None:
     assert depth(json.dumps(value).encode()) == nesting(value)
+
+
+@pytest.mark.parametrize("body", [b'{"a": "' + b"x" * 900_000 + b'", "b": [[]]}', b"[" + b"[]," * 300_000])
+def test_a_body_is_not_read_byte_by_byte_while_others_wait(body: bytes) -> None:
+    def seconds(read: Callable[[], object]) -> float:
+        return min(timeit.repeat(read, number=1, repeat=3, timer=time.process_time))
+
+    assert seconds(lambda: depth(body)) < seconds(lambda: [byte == 0 for byte in body])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Where a person approves, no request goes around it, and nobody approves what they asked for."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -108,6 +109,28 @@ async def test_whoever_continued_a_run_does_not_approve_it(
     await supervised.post(f"/threads/{run}/runs/wait", json=edited, headers=root)
     refused = await supervised.post(f"/v1/learn/{run}/approval", json=YES, headers=root)
     assert refused.status_code == 403
+
+
+@pytest.mark.parametrize("copied", [False, True])
+async def test_whoever_continued_a_run_does_not_approve_it_once_that_is_deleted(
+    supervised: httpx.AsyncClient, key: MakeKey, copied: bool
+) -> None:
+    run = await waiting(supervised, key)
+    root = await key("root", "admin")
+    jump = {"assistant_id": "learn", "command": {"goto": "explore"}}
+    await supervised.post(f"/threads/{run}/runs/wait", json=jump, headers=root)
+    for each in (await supervised.get(f"/threads/{run}/runs")).json():
+        gone = await supervised.delete(f"/threads/{run}/runs/{each['run_id']}", headers=root)
+        assert gone.status_code == 204
+    if copied:
+        run = (await supervised.post(f"/threads/{run}/copy", headers=root)).json()["thread_id"]
+        carol = await key("carol", "admin")
+        await supervised.post(f"/threads/{run}/runs/wait", json=jump, headers=carol)
+    for author in ("root", "ada"):
+        refused = await supervised.post(
+            f"/v1/learn/{run}/approval", json=YES, headers=await key(author, "admin")
+        )
+        assert (refused.status_code, "or changed it" in refused.text) == (403, True), author
 
 
 @pytest.mark.parametrize("edited", ["in place", "without values", "by a command", "in a fork"])
@@ -231,3 +254,24 @@ async def test_a_run_is_cancelled_in_the_name_of_the_key(supervised: httpx.Async
 async def test_a_cron_answers_nothing(supervised: httpx.AsyncClient) -> None:
     cron = {"assistant_id": "learn", "schedule": "0 3 * * *", "command": {"resume": YES}}
     assert (await supervised.post("/runs/crons", json=cron)).status_code == 422
+
+
+async def test_of_several_decisions_at_once_one_is_carried_out_and_recorded(
+    supervised: httpx.AsyncClient, key: MakeKey, runtime: Runtime
+) -> None:
+    run = await waiting(supervised, key)
+    root, bob = await key("root", "admin"), await key("bob", "approve")
+    no = {"approved": False, "reason": ""}
+    resume = {"assistant_id": "learn", "command": {"resume": YES}}
+    decisions = await asyncio.gather(
+        supervised.post(f"/v1/learn/{run}/approval", json=no, headers=bob),
+        *(supervised.post(f"/threads/{run}/runs", json=resume, headers=root) for _ in range(3)),
+    )
+    assert sum(each.is_success for each in decisions) == 1
+    outcome = (await ended(supervised, run))["outcome"]
+    late = await supervised.post(f"/threads/{run}/runs", json=resume, headers=root)
+    assert (late.status_code, "not waiting" in late.text) == (422, True)
+    assert (await supervised.get(f"/v1/learn/{run}")).json()["outcome"] == outcome
+    assert outcome["status"] == ("declined" if decisions[0].is_success else "learned")
+    recorded = [row.action for row in await runtime.audit.list() if row.action.startswith("curriculum.")]
+    assert recorded == [f"curriculum.{'decline' if decisions[0].is_success else 'approve'}"]

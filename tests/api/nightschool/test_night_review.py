@@ -140,6 +140,15 @@ async def test_what_does_not_exist_is_not_found(client: httpx.AsyncClient, path:
     assert (await client.post(path, json={})).status_code == 422
 
 
+@pytest.mark.parametrize("path", ["revisions", "golden"])
+async def test_decisions_on_what_does_not_exist_leave_nothing_in_the_audit_log(
+    client: httpx.AsyncClient, runtime: Runtime, path: str
+) -> None:
+    reply = await client.post(f"/v1/{path}/{'x' * 20_000}", json={"approve": False})
+    assert reply.status_code == 404
+    assert await runtime.audit.list() == ()
+
+
 async def test_a_key_for_approving_is_needed_and_is_who_decided(
     client: httpx.AsyncClient, runtime: Runtime
 ) -> None:

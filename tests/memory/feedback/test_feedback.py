@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from memory.database.database import Database, open_database
-from memory.errors import UnknownInteraction
-from memory.feedback.feedback import FeedbackStore, by_interaction, latest
+from memory.errors import QuotaReached, UnknownInteraction
+from memory.feedback.feedback import MOST_CHANGES, FeedbackStore, by_interaction, latest
 from memory.feedback.interactions import InteractionLog
 from tests.support.databases import POSTGRESQL, database_url, empty_runs, home, postgresql, template
 from tests.support.interactions import NOON, feedback, interaction
@@ -101,3 +101,15 @@ async def test_feedback_is_found_by_interaction_and_by_time(store: FeedbackStore
     assert [each.id for each in await store.list(until=late.created_at)] == ["f1"]
     grouped = by_interaction(await store.of(["i1", "i2", "i3"]))
     assert {id: [each.id for each in given] for id, given in grouped.items()} == {"i1": ["f1"], "i2": ["f2"]}
+
+
+async def test_who_changes_their_mind_too_often_fills_nothing(store: FeedbackStore) -> None:
+    for number in range(MOST_CHANGES):
+        await store.add(feedback(f"f{number}", "comment", text=f"comment {number}"))
+    with pytest.raises(QuotaReached):
+        await store.add(feedback("more", "comment", text="one more"))
+    (last,) = await store.add(feedback("again", "comment", text=f"comment {MOST_CHANGES - 1}"))
+    assert last.id == f"f{MOST_CHANGES - 1}"
+    await store.add(feedback("other", "comment", text="another owner's", owner="ann"))
+    await store.add(feedback("vote", "vote", value=1))
+    assert len(await store.of(["i1"])) == MOST_CHANGES + 2
