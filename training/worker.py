@@ -31,13 +31,13 @@ from memory.file_modes import keep_private, make_home
 from memory.language.control_characters import clean
 from memory.outbox.base import Progress, TrainingResult
 from memory.outbox.dbos import QUEUE, SCHEMA, VERSION, WORKFLOW, open_queue, queue_onto
-from memory.outbox.files import report_progress
 from memory.records.base import Record
 from memory.records.feedback import Algorithm
 from memory.records.runs import Job
 from training.backends.base import TrainingSummary
 from training.base_model import open_base_model
 from training.errors import TrainingError, WorkerBusy
+from training.forgotten_weights import ForgottenWeights
 from training.jobs import (
     ATTEMPTS,
     AdapterEvaluation,
@@ -56,6 +56,7 @@ from training.preferences import jobs as preference_jobs
 from training.preferences.gates import only_lost
 from training.preferences.jobs import AdapterMeasured, PreferenceContext, PreferencePlan, StartMeasured
 from training.preferences.recipes import PreferenceRecipe
+from training.progress import ProgressReporter
 from training.stranded import Stranded, StrandedJobs, is_outage
 
 log = logging.getLogger(__name__)
@@ -135,9 +136,11 @@ def serve(
         DBOS.register_queue(queue, worker_concurrency=1, polling_interval_sec=0.5)
     say(f"ready: worker on {context.base.card.name}, recipe {context.recipe.name}, queue {make_url(url)!r}")
     failure: Stranded | None = None
+    forgotten = ForgottenWeights(context.registry, say)
     try:
         while not stop.wait(0.5):
             jobs.check()
+            forgotten.erase_if_due()
             if once and not client.list_workflows(status=["ENQUEUED", "PENDING"], queue_name=queues, limit=1):
                 break
     except Stranded as error:
@@ -387,32 +390,6 @@ def open_preferences(context: JobContext, *, quick: bool = False) -> PreferenceC
         thresholds=PreferenceThresholds(lessons=context.thresholds),
         safety=safety_prompts(),
     )
-
-
-class ProgressReporter:
-    """Writes progress to the outbox at most twice a second, and to the log at most every five seconds."""
-
-    def __init__(
-        self, folder: Path, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._folder = folder
-        self._say = say
-        self._clock = clock
-        self._last: tuple[str, str] | None = None
-        self._written_at = self._logged_at = float("-inf")
-
-    def __call__(self, job: str, progress: Progress) -> None:
-        """Reports progress, unless the last report was too recent; a new phase is always reported."""
-        now = self._clock()
-        new_phase = self._last != (job, progress.phase)
-        self._last = (job, progress.phase)
-        if new_phase or now - self._written_at >= 0.5:
-            report_progress(self._folder, job, progress)
-            self._written_at = now
-        if new_phase or now - self._logged_at >= 5.0:
-            count = f" {progress.done}/{progress.total}" if progress.total else ""
-            self._say(f"{job[:8]}: {progress.phase}{count} {progress.message}".rstrip())
-            self._logged_at = now
 
 
 def sole_worker(path: Path) -> AbstractContextManager[None]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from memory.adapters.base import promotion_blocker, quarantine_key, quarantine_reason
+from memory.adapters.metrics import log_run
 from memory.adapters.mlflow_client import connect, create_database, registry_errors
 from memory.adapters.store import AdapterStore, FolderStore
 from memory.errors import AdapterNotServable, BadSignature, CorruptRecord, UnknownAdapter
@@ -24,7 +25,6 @@ from memory.file_locks import file_lock
 from memory.outbox.files import write_atomically
 from memory.records.adapters import Adapter, AdapterStatus
 from memory.records.base import ADAPTER_PATTERN, Digest, Domain
-from memory.records.evaluations import PreferenceScore, SafetyScore, Score
 from memory.signatures import FOLDER as KEYS
 from memory.signatures import SigningKeys
 
@@ -49,6 +49,8 @@ UNBOUND = ("live", "promotions")
 PROMOTED = "promoted"
 """Tag of a version that was live at some time, also if a rollback has left it behind."""
 QUARANTINE = "quarantine"
+ERASED = "erased"
+"""Tag of a version whose weights were deleted."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 BINDING = "shared/mlflow.lock"
 _SHOWN = 16
@@ -123,7 +125,7 @@ class MlflowAdapterRegistry:
         self._client.create_model_version(
             adapter.domain,
             source=str(folder),
-            run_id=self._log_run(adapter),
+            run_id=self._run_of(adapter),
             tags={
                 "adapter": adapter.name,
                 "version": str(adapter.version),
@@ -235,6 +237,40 @@ class MlflowAdapterRegistry:
         """Why the curriculum is in quarantine for the base model being served; None if it is not."""
         experiment = self._client.get_experiment_by_name(QUARANTINE)
         return quarantine_reason(experiment.tags, digest, self.base) if experiment else None
+
+    @registry_errors()
+    def erase_forgotten(self) -> tuple[str, ...]:
+        """Deletes the weights of adapters that can never be served again, and returns their names.
+
+        Something that they learned is in quarantine for all base models, and they are live on none: one that
+        still is goes once another replaces it. Their records stay, as history. Copies that other machines
+        fetched are not reached.
+        """
+        experiment = self._client.get_experiment_by_name(QUARANTINE)
+        if experiment is None:
+            return ()
+        erased: list[str] = []
+        for version in self._search(None):
+            name = version.tags["adapter"]
+            if ERASED not in version.tags and self._is_forgotten(version, experiment.tags):
+                self._store.delete(name, ADAPTER_FILES)
+                self._client.set_model_version_tag(version.name, str(version.version), ERASED, "yes")
+                erased.append(name)
+        return tuple(erased)
+
+    def _is_forgotten(self, version: "ModelVersion", quarantine: Mapping[str, str]) -> bool:
+        try:
+            adapter = self._adapter(version)
+        except CorruptRecord:
+            return False  # `list` reports it
+        if not any(digest in quarantine for digest in (*adapter.learned, *adapter.preferences)):
+            return False
+        model = self._client.get_registered_model(version.name)
+        return str(version.version) not in [str(model.aliases[alias]) for alias in _live_aliases(model)]
+
+    def _run_of(self, adapter: Adapter) -> str:
+        place = str(self._home / "mlruns")
+        return log_run(self._client, self._experiment(adapter.domain, artifact_location=place), adapter)
 
     def _search(self, query: str | None) -> "Iterator[ModelVersion]":
         token: str | None = None
@@ -397,26 +433,6 @@ class MlflowAdapterRegistry:
                     raise
         return str(experiment.experiment_id)
 
-    def _log_run(self, adapter: Adapter) -> str:
-        """Creates an MLflow run with the adapter's parameters and metrics; returns its id."""
-        from mlflow.entities import Metric, Param
-
-        experiment = self._experiment(adapter.domain, artifact_location=str(self._home / "mlruns"))
-        run = self._client.create_run(experiment, run_name=adapter.name).info.run_id
-        timestamp = int(adapter.created_at.timestamp() * 1000)
-        keys = ("base_model", "recipe", "version")
-        self._client.log_batch(
-            run,
-            metrics=[Metric(key, value, timestamp, 0) for key, value in _metrics(adapter)],
-            params=[
-                *(Param(key, str(getattr(adapter, key))) for key in keys),
-                Param("curriculum", adapter.curriculum or ""),
-                Param("preferences", adapter.preferences[-1] if adapter.preferences else ""),
-            ],
-        )
-        self._client.set_terminated(run)
-        return str(run)
-
 
 def _alias(base: Digest) -> str:
     return LIVE + base[:_SHOWN]
@@ -424,22 +440,3 @@ def _alias(base: Digest) -> str:
 
 def _live_aliases(model: "RegisteredModel") -> tuple[str, ...]:
     return tuple(alias for alias in model.aliases if alias.startswith(LIVE))
-
-
-def _metrics(adapter: Adapter) -> Iterator[tuple[str, float]]:
-    yield "training_seconds", adapter.training_seconds
-    yield "training_tokens", float(adapter.training_tokens)
-    for phase, evaluation in (("before", adapter.before), ("after", adapter.after)):
-        yield f"{phase}.seconds", evaluation.seconds
-        for group, score in evaluation:
-            if isinstance(score, Score | PreferenceScore | SafetyScore):
-                for key, value in score:
-                    yield f"{phase}.{group}.{key}", float(value)
-    for key, share in adapter.let_through:
-        yield f"let_through.{key}", share
-    if adapter.gate.error is not None:
-        yield "calibration.error", adapter.gate.error
-    for form, form_gate in adapter.gate.forms.items():
-        yield f"gate.{form}.coverage", form_gate.coverage
-    for check in adapter.verdict.checks:
-        yield f"gate.{check.name.replace(' ', '_')}", check.figure

@@ -4,7 +4,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +34,13 @@ class AdapterStore(Protocol):
         """
         ...
 
+    def delete(self, name: str, files: Sequence[str]) -> None:
+        """Deletes these files where all processes have them, and on this machine; safe to repeat.
+
+        Raises StoreUnavailable, and CorruptRecord for a name that is none.
+        """
+        ...
+
 
 class FolderStore:
     """Adapters in a folder that all processes share."""
@@ -49,6 +56,9 @@ class FolderStore:
 
     def fetch(self, name: str, files: Sequence[str]) -> Path:
         return self.folder(name)
+
+    def delete(self, name: str, files: Sequence[str]) -> None:
+        _delete(self.folder(name), files)
 
 
 class BucketStore:
@@ -90,6 +100,13 @@ class BucketStore:
                 self._fetch(name, file)
         return folder
 
+    def delete(self, name: str, files: Sequence[str]) -> None:
+        folder = self.folder(name)
+        for file in files:
+            with self._storage_errors(), suppress(FileNotFoundError):
+                self._remote.delete_file(self._key(name, file))
+        _delete(folder, files)
+
     def _fetch(self, name: str, file: str) -> None:
         target = self.folder(name) / file
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +145,11 @@ class BucketStore:
                 " NIGHTSCHOOL_ADAPTERS_URL and the AWS_ variables",
                 part="the storage of adapters",
             ) from error
+
+
+def _delete(folder: Path, files: Sequence[str]) -> None:
+    for file in files:
+        (folder / file).unlink(missing_ok=True)
 
 
 def _checked(name: str) -> str:

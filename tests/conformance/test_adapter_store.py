@@ -56,9 +56,21 @@ def test_publishing_again_changes_nothing(opened: Open) -> None:
     assert (opened("api").fetch(NAME, (CONFIG,)) / CONFIG).read_bytes() == CONTENT[CONFIG]
 
 
+def test_what_is_deleted_is_gone_for_all_and_the_rest_stays(opened: Open) -> None:
+    publish(opened("worker"))
+    for _ in range(2):
+        opened("worker").delete(NAME, (WEIGHTS,))
+        assert [path.name for path in opened("worker").folder(NAME).iterdir()] == [CONFIG]
+    assert [path.name for path in opened("api").fetch(NAME, tuple(CONTENT)).iterdir()] == [CONFIG]
+
+
 @pytest.mark.parametrize("name", ["../lamps", "lamps", "", "lamps-v1-01234567/..", "/tmp"])
 def test_a_name_that_is_none_leads_nowhere(opened: Open, name: str) -> None:
-    for use in (opened("api").folder, lambda name: opened("api").fetch(name, (CONFIG,))):
+    for use in (
+        opened("api").folder,
+        lambda name: opened("api").fetch(name, (CONFIG,)),
+        lambda name: opened("api").delete(name, (CONFIG,)),
+    ):
         with pytest.raises(CorruptRecord, match="no adapter's name"):
             use(name)
 

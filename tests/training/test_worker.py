@@ -16,8 +16,9 @@ from tests.support.lessons import base
 from tests.support.tracing import Spans
 from training.base_model import open_base_model
 from training.errors import WorkerBusy
+from training.progress import ProgressReporter
 from training.recipes import quick, retry_recipe, standard
-from training.worker import ProgressReporter, job_span, main, sole_worker
+from training.worker import job_span, main, sole_worker
 
 DIGEST = "0" * 64
 

@@ -250,3 +250,46 @@ def test_a_malformed_url_is_an_error_that_names_no_password(tmp_path: Path, url:
     with pytest.raises(StoreUnavailable) as error:
         MlflowAdapterRegistry(tmp_path, url)
     assert "s3cret" not in str(error.value)
+
+
+def weights(made: Adapter, registry: MlflowAdapterRegistry) -> list[str]:
+    folder = Path(registry.get(made.name).path)
+    return [file for file in ADAPTER_FILES if (folder / file).exists()]
+
+
+def test_what_can_never_be_served_again_loses_its_weights_and_nothing_else(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
+    bad, good = digest_of([domain, "bad"]), digest_of([domain, "good"])
+    knows = keep(opened, adapter(domain, 1, digest=bad))
+    rehearsed = adapter(domain, 2, digest=good).model_copy(update={"rehearsed": (bad,)})
+    keep(opened, rehearsed)
+    other = keep(opened, adapter(domain, 3, digest=good))
+    opened.promote(rehearsed.name)
+    assert opened.erase_forgotten() == ()
+    opened.quarantine(bad, "forgotten: it was wrong")
+    assert opened.erase_forgotten() == (knows.name,)
+    assert weights(knows, opened) == []
+    assert weights(rehearsed, opened) == [*ADAPTER_FILES], "it serves until another replaces it"
+    opened.promote(other.name)
+    assert opened.erase_forgotten() == (rehearsed.name,)
+    assert opened.erase_forgotten() == ()
+    assert weights(other, opened) == [*ADAPTER_FILES]
+    assert [found.name for found in opened.list(domain)] == [knows.name, rehearsed.name, other.name]
+
+
+def test_what_serves_another_base_model_keeps_its_weights(opened: MlflowAdapterRegistry, domain: str) -> None:
+    made = keep(opened, adapter(domain, digest=digest_of([domain])))
+    opened.promote(made.name)
+    opened.quarantine(made.learned[-1], "forgotten: it was wrong")
+    assert opened.on_base("ef" * 32).erase_forgotten() == ()
+    assert weights(made, opened) == [*ADAPTER_FILES]
+
+
+def test_what_one_base_model_could_not_learn_keeps_its_weights(
+    opened: MlflowAdapterRegistry, domain: str
+) -> None:
+    made = keep(opened, adapter(domain, digest=digest_of([domain])))
+    opened.quarantine(made.learned[-1], "failed its gates", base=made.base_digest)
+    assert opened.erase_forgotten() == ()
+    assert weights(made, opened) == [*ADAPTER_FILES]
