@@ -29,8 +29,8 @@ def all_checks() -> "tuple[Check, ...]":
 
     return (
         checks.processor, checks.memory, checks.gpu, checks.packages, checks.trainer, checks.home,
-        checks.disk, checks.ports, store_checks.database, store_checks.library, store_checks.graph,
-        checks.embedding, checks.model, checks.engine, checks.teacher, checks.service,
+        checks.disk, checks.ports, store_checks.database, store_checks.library, store_checks.adapters,
+        store_checks.graph, checks.embedding, checks.model, checks.engine, checks.teacher, checks.service,
     )  # fmt: skip
 
 

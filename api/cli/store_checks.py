@@ -50,6 +50,25 @@ def library(settings: Settings) -> Iterator[Finding]:
     yield Finding("library", "ok", f"LanceDB, {rows} rows in {folder}")
 
 
+def adapters(settings: Settings) -> Iterator[Finding]:
+    """Whether the object storage of adapters answers, if there is one."""
+    if settings.adapters_url is None:
+        return
+    from agent.standard_variables import StorageVariables
+    from memory.adapters.mlflow import ADAPTERS
+    from memory.adapters.store import BucketStore
+    from memory.errors import StoreUnavailable
+
+    endpoint = StorageVariables().endpoint_url
+    try:
+        BucketStore(settings.adapters_url, settings.path(ADAPTERS), endpoint=endpoint).require()
+    except (StoreUnavailable, OSError) as error:
+        action = "check NIGHTSCHOOL_ADAPTERS_URL and the AWS_ variables"
+        yield Finding("adapters", "failed", str(error).partition(": check ")[0][:500], action)
+    else:
+        yield Finding("adapters", "ok", f"{settings.adapters_url} answers")
+
+
 def graph(settings: Settings) -> Iterator[Finding]:
     """Whether FalkorDB answers at its URL, or the embedded one is running or can be started."""
     import redis

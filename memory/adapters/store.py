@@ -82,6 +82,16 @@ class BucketStore:
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
         )
 
+    def require(self) -> None:
+        """Raises StoreUnavailable unless the storage answers, and its bucket may be listed."""
+        from pyarrow import fs
+
+        bucket = self._url.removeprefix("s3://").partition("/")[0]
+        with self._storage_errors():
+            if self._remote.get_file_info(bucket).type == fs.FileType.NotFound:
+                raise OSError(f"there is no bucket {bucket!r}")
+            self._remote.get_file_info(fs.FileSelector(self._url.removeprefix("s3://"), allow_not_found=True))
+
     def folder(self, name: str) -> Path:
         return self._root / _checked(name)
 

@@ -121,6 +121,19 @@ async def test_an_adapter_that_was_trained_on_another_machine_is_checked_and_ser
     assert worker.get(made.name).status == "live"
 
 
+async def test_what_learned_something_forgotten_is_deleted_in_the_storage(
+    registries: tuple[MlflowAdapterRegistry, MlflowAdapterRegistry], storage: str, tmp_path: Path
+) -> None:
+    worker, api = registries
+    made = trained(worker, tmp_path)
+    api.quarantine(made.learned[-1], "forgotten: it was wrong")
+    assert worker.erase_forgotten() == (made.name,)
+    kept = {key for key in objects(storage) if not key.endswith("/")}  # pyarrow marks the folder
+    assert kept == {f"adapters/{made.name}/{file}" for file in (RECORD, SIGNATURE)}
+    assert not (Path(made.path) / ADAPTER_FILES[1]).exists()
+    assert [listed.name for listed in api.list()] == [made.name]
+
+
 async def test_what_was_altered_in_the_storage_is_not_served(
     registries: tuple[MlflowAdapterRegistry, MlflowAdapterRegistry], storage: str, tmp_path: Path
 ) -> None:
@@ -163,7 +176,7 @@ def test_an_adapter_whose_upload_failed_is_in_no_registry(
     assert api.list() == ()
 
 
-def test_the_worker_of_compose_reads_and_writes_adapters_and_no_documents(
+def test_the_worker_of_compose_reads_writes_and_deletes_adapters_and_no_documents(
     storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the policy that MinIO's user of the worker has."""
@@ -191,7 +204,10 @@ def test_the_worker_of_compose_reads_and_writes_adapters_and_no_documents(
         lambda: as_worker.get_object(Bucket=BUCKET, Key="library/passages"),
         lambda: as_worker.put_object(Bucket=BUCKET, Key="library/passages", Body=b""),
         lambda: as_worker.list_objects_v2(Bucket=BUCKET),
-        lambda: as_worker.delete_object(Bucket="adapters", Key=f"home/{made.name}/{RECORD}"),
+        lambda: as_worker.delete_object(Bucket=BUCKET, Key="library/passages"),
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             refused()
+    worker.delete(made.name, (RECORD,))
+    assert not (tmp_path / "worker" / made.name / RECORD).exists()
+    assert not (worker.fetch(made.name, (RECORD,)) / RECORD).exists()

@@ -14,9 +14,12 @@ from starlette.routing import Route
 from agent.settings import Settings
 from api.cli.checks import Finding, disk, embedding, engine, home, packages, ports, service
 from api.cli.running import announced
-from api.cli.store_checks import database, graph, library
+from api.cli.store_checks import adapters, database, graph, library
 from tests.support.cards import model_folder
 from tests.support.commands import run, stub
+from tests.support.storage import BUCKET, SECRET, check_credentials, storage
+
+__all__ = ["storage"]
 
 CHECKS = {
     "processor", "memory", "GPU", "packages", "trainer", "home folder", "disk of the home folder",
@@ -104,6 +107,18 @@ def test_a_database_that_does_not_answer_fails(url: str) -> None:
 def test_an_empty_library_passes(tmp_path: Path) -> None:
     (tmp_path / "episodic").mkdir()
     assert only(library, home=tmp_path).detail.startswith("LanceDB, 0 rows")
+
+
+@pytest.mark.services
+def test_a_storage_of_adapters_that_does_not_answer_fails(storage: str, tmp_path: Path) -> None:
+    assert [*adapters(Settings(home=tmp_path))] == []
+    url = f"s3://{BUCKET}/adapters"
+    assert only(adapters, home=tmp_path, adapters_url=url).status == "ok"
+    assert only(adapters, home=tmp_path, adapters_url="s3://no-such-bucket/x").status == "failed"
+    check_credentials(storage)
+    found = only(adapters, home=tmp_path, adapters_url=url)
+    assert (found.status, SECRET in found.detail) == ("failed", False)
+    assert "AWS_" in found.action
 
 
 @pytest.mark.slow
