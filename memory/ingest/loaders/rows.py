@@ -137,21 +137,32 @@ def load_json_lines(source: Source) -> Loaded:
             bad.append(f"line {number}: not JSON")
     if not records:
         raise IngestError(f"{source.name}: no line of it is JSON")
-    values = [value for _, value in records]
-    body = _table(values) or "\n\n".join(_section(value, f"line {number}") for number, value in records)
+    columns = _common_fields([value for _, value in records])
+    fitting = {number: row for number, value in records if (row := _row(value, columns)) is not None}
+    table = markdown_table([columns, *fitting.values()]) if len(fitting) > 1 or len(records) == 1 else ""
+    sections = [
+        _section(value, f"line {number}") for number, value in records if not table or number not in fitting
+    ]
+    body = "\n\n".join(filter(None, [table, *sections]))
     more = [f"{len(bad) - MOST_NAMED} more lines: not JSON"] if len(bad) > MOST_NAMED else []
     return Loaded(text=body, charset=charset, unread=(*bad[:MOST_NAMED], *more, *rest))
 
 
-def _table(records: Sequence[Any]) -> str:
-    """A table, if all records have the same fields and only short values; else empty."""
-    if not all(isinstance(each, Mapping) and each.keys() == records[0].keys() for each in records):
-        return ""
-    cells = [[*map(_scalar, each.values())] for each in records]
-    if any(cell is None or len(cell) > LONGEST_TABLE_CELL for row in cells for cell in row):
-        return ""
-    rows = [list(records[0]), *[[cell or "" for cell in row] for row in cells]]
-    return markdown_table(rows) if is_tabular(rows) else ""
+def _common_fields(records: Sequence[Any]) -> list[str]:
+    """The fields that at least half of the records have, in the order in which they first come."""
+    counts = Counter(name for each in records if isinstance(each, Mapping) for name in each)
+    return [name for name, count in counts.items() if 2 * count >= len(records)]
+
+
+def _row(record: Any, columns: Sequence[str]) -> list[str] | None:
+    """The record as a row of a table, if it has these fields alone, or some of them, with short values."""
+    if not isinstance(record, Mapping) or not columns or not record.keys() <= set(columns):
+        return None
+    cells = [_scalar(record.get(name)) for name in columns]
+    if any(cell is None or len(cell) > LONGEST_TABLE_CELL for cell in cells):
+        return None
+    row = [cell or "" for cell in cells]
+    return row if is_tabular([columns, row]) else None
 
 
 def _section(record: Any, default_title: str) -> str:

@@ -169,6 +169,22 @@ def test_records_of_the_same_short_fields_are_a_table() -> None:
     assert loaded.text.splitlines()[2:] == ["| Quorbin | 40 | yes |", "| Plenty |  | no |"]
 
 
+def test_records_that_do_not_fit_among_the_others_are_sections_and_the_others_stay_a_table() -> None:
+    records = [
+        {"device": "Quorbin", "load": 40},
+        {"device": "Plenty"},
+        {"device": "Marsk", "load": 70, "note": "It has a red lamp."},
+        {"device": "Zorble", "load": "as much as " * 30},
+        {"device": "Fentack", "load": [1, 2]},
+    ]
+    text = load_json_lines(Source("a.jsonl", "\n".join(map(json.dumps, records)).encode())).text
+    table, *sections = text.split("\n\n")
+    assert table.splitlines() == ["| device | load |", "| --- | --- |", "| Quorbin | 40 |", "| Plenty |  |"]
+    assert [s for s in sections if s.startswith("##")] == ["## line 3", "## line 4", "## line 5"]
+    assert "- note: It has a red lamp." in text
+    assert "- load: 1, 2" in text
+
+
 def test_records_with_texts_are_sections() -> None:
     records = [
         {"title": "Lamps", "text": "A zorble is a lamp.", "tags": ["oil", "fish"], "by": {"name": "Ann"}},
