@@ -59,8 +59,6 @@ DIGEST = "0" * 64
 ACTS: list[tuple[str, str, str, dict[str, Any] | None, str]] = [
     ("adapter.promote", "POST", "/v1/adapters/rust-v9-01234567/promote", None, "rust-v9-01234567"),
     ("adapter.rollback", "POST", "/v1/adapters/rollback", {"domain": "rust"}, "rust"),
-    ("revision.decide", "POST", "/v1/revisions/r1", {"approve": True}, "r1"),
-    ("golden.decide", "POST", "/v1/golden/g1", {"approve": False}, "g1"),
     ("experiment.stop", "POST", "/v1/experiments/e1/stop", {"reason": "over"}, "e1"),
     ("experiment.change", "POST", "/v1/experiments/e1/coverage", {"coverage": 0.5}, "e1"),
     (

@@ -140,6 +140,18 @@ async def test_what_does_not_exist_is_not_found(client: httpx.AsyncClient, path:
     assert (await client.post(path, json={})).status_code == 422
 
 
+async def test_decisions_are_in_the_audit_log_also_if_they_fail(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    await runtime.nights.save_revision(revision("r1", status="needs_person", citations=()))
+    await runtime.nights.save_golden([golden("g1", status="waiting")])
+    assert (await client.post("/v1/revisions/r1", json={"approve": True})).status_code == 400
+    assert (await client.post("/v1/golden/g1", json={"approve": True})).is_success
+    recorded = {(row.action, row.subject, row.by) for row in await runtime.audit.list()}
+    acts = [("revision.decide", "r1"), ("revision.decide.failed", "r1"), ("golden.decide", "g1")]
+    assert recorded == {(*act, "local operator") for act in acts}
+
+
 @pytest.mark.parametrize("path", ["revisions", "golden"])
 async def test_decisions_on_what_does_not_exist_leave_nothing_in_the_audit_log(
     client: httpx.AsyncClient, runtime: Runtime, path: str
