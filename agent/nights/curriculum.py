@@ -25,6 +25,7 @@ from agent.nights.statements.facts import as_said, statement_passage
 from memory.adapters.base import AdapterRegistry
 from memory.episodic.base import EpisodicMemory
 from memory.language.counting import counted
+from memory.language.text import words
 from memory.outbox.base import Outbox
 from memory.records.access import Access
 from memory.records.base import Digest, Domain
@@ -38,6 +39,8 @@ SURPRISING = 1.5
 as the average. Chosen; weights lie between .25 and 4."""
 TEACHER = "night"
 DISPUTED = "another user states otherwise, see `nightschool statements disputed`"
+GIVEN_AWAY = "the question about a statement names its answer"
+ONE_SIDED = "questions about statements that are nearly all answered alike with yes or no"
 CONCURRENCY = 8
 FOUND = 5
 """Passages that are looked through for a citation's quote."""
@@ -112,11 +115,12 @@ async def night_curriculum(
     left_out.update(verified.dropped)
     groups = group_wordings(verified.kept)
     asked = await asyncio.to_thread(_golden_groups, usable, cited, groups, corpus, left_out, deps.viewpoints)
-    stated = [
+    attributed_groups = [
         _attributed(group, said[group[0].passage_id].speaker)
         for group in groups
         if group[0].passage_id in said
     ]
+    stated = list(_telling(attributed_groups, left_out))
     taught = await facts_taught(domain, deps.registry, deps.outbox)
     chosen = [g for g in (*asked, *stated) if _is_wanted(g, passages, taught, weights, left_out)]
     if len(chosen) > most:
@@ -257,6 +261,31 @@ def _attributed(group: Group, speaker: str) -> Group:
     """The wordings about a statement, asked `According to` its speaker, also where they name somebody who is
     called alike."""
     return tuple(each.model_copy(update={"held_by": speaker}) for each in group)
+
+
+def _telling(groups: Sequence[Group], left_out: Counter[str]) -> Iterator[Group]:
+    """The groups about statements whose answers show that the statement is known.
+
+    Half of the questions about what somebody says of themselves would be answered by their name, which
+    `According to` gives away, or by `Yes`: a model taught those answers everything so.
+    """
+    answers = Counter(normalise(group[0].answer) for group in groups if group[0].form == "yes_no")
+    most = min(answers["yes"], answers["no"])
+    kept: Counter[str] = Counter()
+    for group in groups:
+        answer = normalise(group[0].answer)
+        if group[0].form == "yes_no":
+            if kept[answer] == most:
+                left_out[ONE_SIDED] += 1
+                continue
+            kept[answer] += 1
+            yield group
+            continue
+        asking = tuple(each for each in group if not set(words(answer)) <= set(words(attributed(each))))
+        if asking:
+            yield asking
+        else:
+            left_out[GIVEN_AWAY] += 1
 
 
 def _is_wanted(

@@ -8,7 +8,14 @@ import pytest
 
 from agent.grading import normalise
 from agent.learning.teachers.rules import RulesTeacher
-from agent.nights.curriculum import LessonDeps, NightLesson, night_curriculum, question_form
+from agent.nights.curriculum import (
+    GIVEN_AWAY,
+    ONE_SIDED,
+    LessonDeps,
+    NightLesson,
+    night_curriculum,
+    question_form,
+)
 from agent.nights.statements.facts import statement_source
 from memory.adapters.volatile import VolatileAdapterRegistry
 from memory.embedding.embedder import HashingEmbedder
@@ -221,6 +228,33 @@ async def test_a_lesson_holds_no_two_statements_in_which_users_contradict_each_o
     assert found.curriculum is not None, found.reason
     assert {fact.source for fact in found.curriculum.facts} == {statement_source("s9")}
     assert found.left_out["another user states otherwise, see `nightschool statements disputed`"] == 2
+
+
+async def test_no_answer_about_a_statement_is_its_speaker_or_always_yes() -> None:
+    """A model taught those answers any question with a name."""
+    said = ("keeps her lamps in the harbour", "sold the ferry in 1931", "opened a dance studio in Lund")
+    statements = [
+        statement(f"s{n}", domain=PASSAGE.domain, owner="Ann", text=f"Ann {text}.")
+        for n, text in enumerate(said)
+    ]
+    curriculum = await made(statements=statements, pairs=[])
+    asked = [*curriculum.pairs, *curriculum.held_out]
+    assert {pair.fact_id for pair in asked} == {fact.id for fact in curriculum.facts}
+    assert {fact.sentence for fact in curriculum.facts} == {f"Ann {text}." for text in said}
+    assert not [pair for pair in asked if pair.answer in ("Ann", "Yes")]
+    found = await lesson([], statements=statements)
+    assert found.left_out[GIVEN_AWAY] >= len(said)
+    assert found.left_out[ONE_SIDED] >= len(said)
+
+
+async def test_as_many_are_answered_with_yes_as_with_no() -> None:
+    texts = ("Ann sold the ferry.", "Ann opened a studio.", "Ann did not buy the pump.")
+    statements = [
+        statement(f"s{n}", domain=PASSAGE.domain, owner="Ann", text=text) for n, text in enumerate(texts)
+    ]
+    curriculum = await made(statements=statements, pairs=[])
+    answers = [fact.object for fact in curriculum.facts if fact.object in ("Yes", "No")]
+    assert sorted(answers) == ["No", "Yes"]
 
 
 async def test_a_surprising_statement_is_taught_again() -> None:
