@@ -1,13 +1,19 @@
 """General questions that the base model knows: whether it still answers them after its lessons."""
 
+from functools import partial
+
 from langchain_core.messages import HumanMessage
 
+from agent.concurrency import gather_limited
 from agent.engines.base import Sampling
 from agent.grading import is_correct
+from agent.models.card import GeneralQuestion
 from benchmarks.night.bench import Bench
 from memory.records.adapters import Adapter
 
 ANSWER_TOKENS = 48
+AT_ONCE = 8
+"""Questions that are answered together."""
 
 
 async def known_rights(
@@ -27,12 +33,15 @@ async def known_rights(
     known = [question for question in asked if question.known][:most]
 
     async def rights(name: str | None) -> tuple[bool, ...]:
-        sampling, right = Sampling(max_tokens=ANSWER_TOKENS), list[bool]()
-        for question in known:
+        sampling, progress = Sampling(max_tokens=ANSWER_TOKENS), bench.progress("known questions", len(known))
+
+        async def right(question: GeneralQuestion) -> bool:
             prompt = [HumanMessage(question.wordings[0])]
             reply = await bench.engine.chat(prompt, adapter=name, sampling=sampling)
-            right.append(is_correct(reply.text, question.answers))
-        return tuple(right)
+            progress.step()
+            return is_correct(reply.text, question.answers)
+
+        return tuple(await gather_limited((partial(right, question) for question in known), AT_ONCE))
 
     before = await rights(None)
     return before, before if adapter is None else await rights(adapter.name)

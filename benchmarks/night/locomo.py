@@ -31,6 +31,7 @@ from benchmarks.night.locomo_report import ConversationResult, locomo_figures, l
 from benchmarks.night.service import NightService, open_night_service
 from benchmarks.parts import PartResult
 from memory.outbox.files import write_atomically
+from memory.records.adapters import Adapter
 from memory.records.base import Record
 from memory.records.interactions import Interaction
 from memory.records.nights import Night, NightOptions
@@ -123,6 +124,7 @@ async def measure_conversation(bench: Bench, conversation: Conversation) -> Conv
         evaluated=tuple(evaluated.all),
         known_before=before,
         known_after=after,
+        general=_general(arms.live_adapter),
     )
 
 
@@ -203,6 +205,13 @@ async def _night(
         live=None if live is None else live.name,
         seconds=time.monotonic() - started,
     )
+
+
+def _general(live: Adapter | None) -> tuple[float, float] | None:
+    """What the gate measured of the adapter; see ConversationResult.general."""
+    if live is None:
+        return None
+    return live.before.out_of_distribution.accuracy, live.after.out_of_distribution.accuracy
 
 
 def _asked_after_first(

@@ -40,6 +40,9 @@ class ConversationResult(Record):
     evaluated: tuple[Evaluated, ...]
     known_before: tuple[bool, ...]
     known_after: tuple[bool, ...]
+    general: tuple[float, float] | None = None
+    """Shares of the gate's general questions that the base model and the deployed adapter answer rightly,
+    whether or not the base model knew them; None without an adapter."""
 
 
 def locomo_figures(results: Sequence[ConversationResult]) -> dict[str, float]:
@@ -84,6 +87,10 @@ def locomo_figures(results: Sequence[ConversationResult]) -> dict[str, float]:
         [right for result in results for right in result.known_before],
         [right for result in results for right in result.known_after],
     )
+    general = [result.general for result in results if result.general is not None]
+    if general:
+        lost = sum(before - after for before, after in general) / len(general)
+        figures["locomo, general questions lost, points"] = 100 * lost
     return compute.present(figures)
 
 
@@ -126,7 +133,8 @@ def locomo_tables(results: Sequence[ConversationResult]) -> tuple[Table, ...]:
             title="LoCoMo, conversations",
             text="The sessions of a conversation are grouped into nights, because each may train; those "
             "before the first night count as session 1. Known: the card's known questions that the base "
-            "model and the deployed adapter answer rightly.",
+            "model and the deployed adapter answer rightly; they were chosen because it knew them, so that "
+            "every change loses some. General: the share of the gate's general questions, known or not.",
             head=(
                 "conversation",
                 "lines",
@@ -135,6 +143,7 @@ def locomo_tables(results: Sequence[ConversationResult]) -> tuple[Table, ...]:
                 "first night",
                 "deployed",
                 "known",
+                "general",
                 "minutes",
             ),
             rows=rows([_conversation_row(result) for result in results]),
@@ -164,6 +173,7 @@ def _conversation_row(result: ConversationResult) -> tuple[object, ...]:
         f"sessions {result.first_sessions[0]} to {result.first_sessions[-1]}",
         result.deployed,
         known,
+        "" if result.general is None else "{:.1%} > {:.1%}".format(*result.general),
         f"{result.night_seconds / 60:.1f}",
     )
 
