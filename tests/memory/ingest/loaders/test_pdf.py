@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from memory.errors import IngestError
+from memory.ingest.documents import RawDocument
 from memory.ingest.loaders.base import Source
 from memory.ingest.loaders.pdf import pages as page_reader
 from memory.ingest.loaders.pdf.load import load_pdf
+from memory.ingest.pipeline import read
 from tests.support.document_files import Text, paged_pdf
 
 
@@ -35,6 +37,21 @@ def test_columns_that_are_drawn_row_by_row_are_read_one_after_the_other() -> Non
         part for pair in zip(column(72, 720, *LAMP), column(322, 720, *BOAT), strict=True) for part in pair
     ]
     assert text_of(rows).split() == " ".join((*LAMP, *BOAT)).split()
+
+
+def test_no_fact_joins_two_columns() -> None:
+    lamp, boat = (
+        ("A dworkel is a lamp that", "burns fish oil."),
+        ("A fentack is a boat that", "carries salt."),
+    )
+    rows = [
+        part for pair in zip(column(72, 720, *lamp), column(322, 720, *boat), strict=True) for part in pair
+    ]
+    document = RawDocument(source="columns.pdf", data=paged_pdf([rows]), media_type="application/pdf")
+    facts = {(fact.subject, fact.relation, fact.object) for fact in read(document, "general").facts}
+    assert ("a dworkel", "burns", "fish oil") in facts
+    assert ("a fentack", "carries", "salt") in facts
+    assert {subject for subject, _, _ in facts} == {"a dworkel", "a fentack"}
 
 
 def test_two_lines_are_enough_for_two_columns() -> None:
