@@ -78,7 +78,7 @@ def full_name(text: str, before: Token, docs: Sequence[Doc], topic: str, title: 
         return next(iter(found.values()))
     if not found or key(topic) in found or key(title) in found:
         for heading in (topic, title):
-            if (named := _BRACKETED.fullmatch(heading)) and singular(words(named[2])[-1]) == noun:
+            if (named := _BRACKETED.fullmatch(heading)) and [*map(singular, words(named[2]))][-1:] == [noun]:
                 return named[1]  # `Never the Twain (film)`
             parts = words(heading)
             if _LEAST <= len(parts) <= LONGEST_NAME and singular(parts[-1]) == noun:

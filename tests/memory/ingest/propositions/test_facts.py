@@ -209,3 +209,8 @@ def test_a_title_that_says_its_kind_in_brackets_is_named_without_it() -> None:
 def test_one_of_a_list_of_people_is_not_another() -> None:
     found = said(at("Dawn is a series starring Jin Goo, Kim Sung-kyun, Go Joon-hee and Jung Eun-ji."))
     assert {subject for subject, _, _ in found} == {"Dawn"}
+
+
+@pytest.mark.parametrize("title", ["Pump (_)", "Pump (\u0660)", "Pump (__x__)", "(film)", "Pump ()"])
+def test_a_title_with_odd_brackets_does_no_harm(title: str) -> None:
+    said(at("The film stars Nina Falk.", title=title, section="Plot"))
